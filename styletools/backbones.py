@@ -1,0 +1,284 @@
+"""Which weights fill VGG19's shape: imagenet, offline, or a file; nothing is fetched unasked."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from styletools.config import POOLINGS, VGG19_LAYERS
+from styletools.errors import BackboneError
+from styletools.files import atomic_path, file_sha256
+from styletools.vgg import VGG19Features
+
+OFFLINE = Path(__file__).parent / "data" / "offline.safetensors"
+IMAGENET_FILE = "vgg19-imagenet.safetensors"
+MAX_BYTES = 2_000_000_000
+MAX_CHANNELS = 4096
+TIMEOUT = 30  # seconds without a byte from the server
+HOW_TO_GET_IMAGENET = "`styletools backbone download` (548 MB once) or `styletools backbone import`"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """Weights with what must be known to use them.
+
+    Attributes:
+        name: "imagenet", "offline", or the path of a file.
+        weights: {"0.weight": (C, 3, 3, 3), "0.bias": (C,), …}, float32, at torchvision's indices.
+        pooling: "max" or "avg", as the net was trained.
+        sha256: of the file.
+    """
+
+    name: str
+    weights: Mapping[str, Tensor]
+    pooling: str
+    sha256: str
+
+    def features(
+        self, layers: Iterable[str] | None = None, pooling: str | None = None
+    ) -> VGG19Features:
+        """The net with these weights; `pooling` defaults to the backbone's own."""
+        return VGG19Features(layers, self.weights, pooling or self.pooling)
+
+
+def cache_folder() -> Path:
+    """Where the ImageNet weights are kept; `STYLETOOLS_CACHE` overrides the system's place."""
+    import platformdirs
+
+    return Path(os.environ.get("STYLETOOLS_CACHE") or platformdirs.user_cache_dir("styletools"))
+
+
+def imagenet_file() -> Path:
+    """The cached ImageNet weights (the file may not exist)."""
+    return cache_folder() / IMAGENET_FILE
+
+
+def resolve_backbone(name: str = "auto") -> str:
+    """What "auto" stands for: `STYLETOOLS_BACKBONE`, else imagenet if cached, else offline."""
+    if name == "auto":
+        name = os.environ.get("STYLETOOLS_BACKBONE") or "auto"
+    if name == "auto":
+        name = "imagenet" if imagenet_file().exists() else "offline"
+        if name == "offline":
+            _say(f"Backbone: offline (shipped with the kit). For ImageNet: {HOW_TO_GET_IMAGENET}.")
+    return name
+
+
+def load_backbone(name: str = "auto") -> Backbone:
+    """Load weights by name or path.
+
+    Args:
+        name: "auto"; "imagenet" (downloaded where it is not in the cache); "offline"; or the path
+            of a .safetensors or .pth file in VGG19's layout, of any width.
+
+    Raises:
+        BackboneError: missing, damaged, not finite, or not in VGG19's layout.
+    """
+    name = resolve_backbone(name)
+    if name == "offline":
+        path = OFFLINE
+    elif name == "imagenet":
+        path = imagenet_file()
+        if not path.exists():
+            download_imagenet()
+    else:
+        path = Path(name).expanduser()
+    weights, metadata = read_weights(path)
+    return Backbone(name, weights, metadata.get("pooling", "max"), file_sha256(path))
+
+
+def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read and check a file of weights; its metadata's scale is applied.
+
+    Returns:
+        {"0.weight": …, "0.bias": …} in float32 from conv1_1 to at least conv5_1, and the other
+        metadata.
+
+    Raises:
+        BackboneError: as `load_backbone`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BackboneError(
+            f"Backbone {str(path)!r} does not exist; give auto, imagenet, offline, or the path "
+            "of a .safetensors or .pth file."
+        )
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise BackboneError(f"{path} has {size} bytes; the limit is {MAX_BYTES}.")
+    tensors, metadata = (_read_safetensors if _is_safetensors(path) else _read_pickle)(path)
+    weights = _check_weights(path, tensors)
+    if metadata.get("pooling", "max") not in POOLINGS:
+        raise BackboneError(f"{path}: pooling is {metadata['pooling']!r}; must be max or avg.")
+    return _scaled(path, weights, metadata.pop("scale", "1")), metadata
+
+
+def write_weights(
+    path: str | Path, weights: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> None:
+    """Write a safetensors file, atomically."""
+    from safetensors.torch import save_file
+
+    with atomic_path(path) as temporary:
+        save_file({k: v.contiguous() for k, v in weights.items()}, temporary, dict(metadata))
+
+
+def download_imagenet(url: str | None = None, hash_prefix: str | None = None) -> Path:
+    """Fetch torchvision's VGG19 weights, check their hash, keep the convolutions in the cache.
+
+    Args:
+        url: None for torchvision's own address.
+        hash_prefix: first digits of the file's SHA-256; None takes those in the file's name.
+
+    Returns:
+        The cached safetensors file.
+
+    Raises:
+        BackboneError: no connection, or the file does not have its hash. Nothing is kept then.
+    """
+    import pooch
+    import requests
+    from torchvision.models import VGG19_Weights
+
+    url = url or VGG19_Weights.IMAGENET1K_V1.url
+    hash_prefix = hash_prefix or Path(url).stem.split("-")[-1]
+    target = imagenet_file()
+    fetch = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".download-", dir=target.parent) as folder:
+        download = Path(folder) / "vgg19.pth"
+        try:
+            fetch(url, str(download), None)
+        except (requests.RequestException, OSError) as error:
+            raise BackboneError(
+                f"{url} could not be fetched: {error}. Try again, or take a file from somebody "
+                "who has it: `styletools backbone import FILE`. Without it: --backbone offline."
+            ) from None
+        found = file_sha256(download)
+        if not found.startswith(hash_prefix):
+            raise BackboneError(
+                f"{url}: the SHA-256 begins with {found[: len(hash_prefix)]}, not {hash_prefix}; "
+                "the download is damaged and was thrown away. Try again."
+            )
+        weights, _ = read_weights(download)
+    write_weights(target, weights, {"name": "imagenet", "pooling": "max", "source": url})
+    return target
+
+
+def export_backbone(path: str | Path, name: str = "imagenet", half: bool = True) -> Path:
+    """Write a backbone to one small file that a whole class can import.
+
+    Args:
+        path: a .safetensors file to write.
+        name: as in `load_backbone`.
+        half: float16 (VGG19: 40 MB) instead of float32 (80 MB).
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise BackboneError(f"{path}: give a file name that ends in .safetensors.")
+    backbone = load_backbone(name)
+    dtype = torch.float16 if half else torch.float32
+    weights = {key: value.to(dtype) for key, value in backbone.weights.items()}
+    if not all(torch.isfinite(value).all() for value in weights.values()):
+        raise BackboneError("These weights overflow float16; export them with --float32.")
+    write_weights(path, weights, {"name": backbone.name, "pooling": backbone.pooling})
+    return path
+
+
+def import_backbone(path: str | Path) -> Path:
+    """Check an exported file and put it into the cache as `imagenet`.
+
+    Raises:
+        BackboneError: damaged, or not exported from the ImageNet weights.
+    """
+    weights, metadata = read_weights(path)
+    if metadata.get("name") != "imagenet":
+        raise BackboneError(
+            f"{path} says it is {metadata.get('name', 'of unknown origin')!r}, not imagenet; use "
+            f"it by its path instead: --backbone {path}, or STYLETOOLS_BACKBONE={path}."
+        )
+    write_weights(imagenet_file(), weights, metadata)
+    return imagenet_file()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _is_safetensors(path: Path) -> bool:
+    return path.suffix == ".safetensors"
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BackboneError(f"{path} is no whole safetensors file ({error}).") from None
+
+
+def _read_pickle(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        tensors: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a hostile or broken pickle makes it raise
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise BackboneError(
+            f"{path} is no file of plain weights ({reason}); save a state_dict, "
+            "best as .safetensors."
+        ) from None
+    if not isinstance(tensors, dict):
+        raise BackboneError(f"{path} holds a {type(tensors).__name__}, not a state_dict.")
+    return tensors, {}
+
+
+def _check_weights(path: Path, tensors: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The convolutions, checked, as float32; other entries (the classifier) are dropped."""
+    tensors = {str(key).removeprefix("features."): value for key, value in tensors.items()}
+    weights: dict[str, Tensor] = {}
+    channels = 3
+    for name, index in VGG19_LAYERS.items():
+        weight, bias = tensors.get(f"{index}.weight"), tensors.get(f"{index}.bias")
+        if weight is None and bias is None and index > VGG19_LAYERS["conv5_1"]:
+            break
+        if not isinstance(weight, Tensor) or not isinstance(bias, Tensor):
+            raise BackboneError(f"{path} has no {name} ({index}.weight and {index}.bias).")
+        width = weight.shape[0] if weight.dim() else 0
+        if weight.shape != (width, channels, 3, 3) or bias.shape != (width,) or width == 0:
+            raise BackboneError(
+                f"{path}: {name} is {tuple(weight.shape)} with bias {tuple(bias.shape)}; VGG19's "
+                f"layout needs (C, {channels}, 3, 3) and (C,)."
+            )
+        if width > MAX_CHANNELS:
+            raise BackboneError(f"{path}: {name} has {width} channels; the limit is 4096.")
+        if not (weight.is_floating_point() and bias.is_floating_point()):
+            raise BackboneError(f"{path}: {name} holds {weight.dtype}, not floating point.")
+        if not (torch.isfinite(weight).all() and torch.isfinite(bias).all()):
+            raise BackboneError(f"{path}: {name} holds NaN or infinity; get the file again.")
+        weights[f"{index}.weight"], weights[f"{index}.bias"] = weight.float(), bias.float()
+        channels = width
+    return weights
+
+
+def _scaled(path: Path, weights: dict[str, Tensor], scale: str) -> dict[str, Tensor]:
+    """Multiply all features by the metadata's scale: the first filters, and every bias."""
+    try:
+        factor = float(scale)
+    except ValueError:
+        factor = float("nan")
+    if not 1e-6 <= factor <= 1e6:
+        raise BackboneError(f"{path}: scale is {scale!r}; must be a number from 1e-6 to 1e6.")
+    if factor == 1:
+        return weights
+    return {
+        key: value * factor if key.endswith("bias") or key == "0.weight" else value
+        for key, value in weights.items()
+    }

@@ -1,0 +1,180 @@
+"""The settings of a run. This file imports no torch, so that the command line starts at once."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from styletools.errors import ConfigError
+
+VGG19_LAYERS: dict[str, int] = {
+    "conv1_1": 0, "conv1_2": 2,
+    "conv2_1": 5, "conv2_2": 7,
+    "conv3_1": 10, "conv3_2": 12, "conv3_3": 14, "conv3_4": 16,
+    "conv4_1": 19, "conv4_2": 21, "conv4_3": 23, "conv4_4": 25,
+    "conv5_1": 28, "conv5_2": 30, "conv5_3": 32, "conv5_4": 34,
+}  # fmt: skip
+"""The sixteen convolutions of VGG19: the paper's name to the index in `vgg19().features`."""
+
+STYLE_WEIGHTS: dict[str, float] = {
+    "conv1_1": 1.0,
+    "conv2_1": 0.75,
+    "conv3_1": 0.2,
+    "conv4_1": 0.2,
+    "conv5_1": 0.2,
+}
+"""The assignment's w_l for each style layer."""
+
+STARTS = ("content", "style", "noise")
+OPTIMIZERS = ("adam", "lbfgs")
+CONVENTIONS = ("course", "paper")
+POOLINGS = ("max", "avg")
+
+
+def _setting(default: Any, text: str) -> Any:
+    """A field whose help text the command line and the control panel show."""
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), metadata={"help": text})
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class TransferConfig:
+    """Every setting of a run; the defaults are the assignment's.
+
+    Raises:
+        ConfigError: a setting is outside its limits; the message gives the value and the limits.
+    """
+
+    content_weight: float = _setting(
+        1.0, "α: weight of the content loss. More keeps the photograph's shapes."
+    )
+    style_weight: float = _setting(
+        1e6, "β: weight of the style loss. More takes over strokes and colours."
+    )
+    style_weights: Mapping[str, float] = _setting(
+        STYLE_WEIGHTS, "w_l: weight of each style layer. Early layers: fine texture; deep: shapes."
+    )
+    content_layers: tuple[str, ...] = _setting(
+        ("conv4_2",), "Layers whose features should match the photograph's. Deeper is looser."
+    )
+    tv_weight: float = _setting(
+        0.0, "Weight of the total variation, which smooths pixel noise (not in the paper)."
+    )
+    steps: int = _setting(2000, "Evaluations of the loss and its gradient.")
+    optimizer: str = _setting("adam", "adam, or lbfgs: the paper's, far fewer steps.")
+    learning_rate: float = _setting(
+        0.003, "Adam's step size. Larger is faster and rougher. (L-BFGS searches its own.)"
+    )
+    start: str = _setting("content", "Where the target starts: content, style, noise or a picture.")
+    seed: int = _setting(0, "Seed of the noise that `start=noise` begins with.")
+    max_size: int = _setting(400, "Longest side of the picture in pixels; never enlarged.")
+    backbone: str = _setting(
+        "auto", "auto, imagenet, offline, or a file of weights in VGG19's layout."
+    )
+    pooling: str | None = _setting(None, "max or avg; unset: as the backbone was trained.")
+    convention: str = _setting("course", "Divisors of the losses: course's or paper's.")
+    device: str = _setting("auto", "auto (CUDA, then MPS, then CPU), cuda, mps or cpu.")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "style_weights", _layer_weights(self.style_weights))
+        object.__setattr__(self, "content_layers", _layer_names(self.content_layers))
+        for name in ("content_weight", "style_weight", "tv_weight"):
+            _check_number(name, getattr(self, name), low=0.0)
+        _check_number("learning_rate", self.learning_rate, low=0.0, open_low=True, high=10.0)
+        _check_integer("steps", self.steps, low=1, high=10_000_000)
+        _check_integer("seed", self.seed, low=0, high=2**63 - 1)
+        _check_integer("max_size", self.max_size, low=16, high=16_384)
+        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        _check_choice("convention", self.convention, CONVENTIONS)
+        if self.pooling is not None:
+            _check_choice("pooling", self.pooling, POOLINGS)
+        for name in ("start", "backbone", "device"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; give a name or a path.")
+        has_style = self.style_weight > 0 and any(self.style_weights.values())
+        if not has_style and not (self.content_weight > 0 and self.content_layers):
+            raise ConfigError(
+                "Content weight and style weight are both 0, so nothing would be optimised; "
+                "give content_weight, or style_weight and one of style_weights, more than 0."
+            )
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some settings changed (an unknown name is an error)."""
+        _check_names(changes)
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain values, for JSON."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> Self:
+        """The reverse of `to_dict`."""
+        _check_names(settings)
+        return cls(**settings)
+
+
+def check_layers(names: object) -> None:
+    """Raise `ConfigError` unless all `names` are convolutions of VGG19."""
+    if isinstance(names, str) or not hasattr(names, "__iter__"):
+        raise ConfigError(f"Layers are {names!r}; give a list of names such as ['conv4_2'].")
+    unknown = [name for name in names if name not in VGG19_LAYERS]
+    if unknown:
+        raise ConfigError(
+            f"Unknown layer {unknown[0]!r}; VGG19's convolutions are {', '.join(VGG19_LAYERS)}."
+        )
+
+
+def _layer_names(names: object) -> tuple[str, ...]:
+    check_layers(names)
+    return tuple(names)  # type: ignore[arg-type]
+
+
+def _layer_weights(weights: object) -> dict[str, float]:
+    if not isinstance(weights, Mapping):
+        raise ConfigError(f"style_weights is {weights!r}; give a dict such as {STYLE_WEIGHTS}.")
+    check_layers(weights)
+    for layer, weight in weights.items():
+        _check_number(f"style_weights[{layer!r}]", weight, low=0.0)
+    return {layer: float(weight) for layer, weight in weights.items()}
+
+
+def _check_number(
+    name: str, value: object, low: float, high: float = math.inf, open_low: bool = False
+) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value):  # type: ignore[arg-type]
+        raise ConfigError(f"{name} is {value!r}; give a finite number.")
+    if value < low or value > high or (open_low and value == low):  # type: ignore[operator]
+        limits = f"more than {low:g}" if open_low else f"{low:g} or more"
+        limits += f" and at most {high:g}" if math.isfinite(high) else ""
+        raise ConfigError(f"{name} is {value}; give a number {limits}.")
+
+
+def _check_integer(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ConfigError(f"{name} is {value!r}; give a whole number from {low} to {high}.")
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(choices)}.")
+
+
+def _check_names(settings: Mapping[str, Any]) -> None:
+    known = [setting.name for setting in dataclasses.fields(TransferConfig)]
+    for name in settings:
+        if name not in known:
+            raise ConfigError(f"Unknown setting {name!r}; the settings are {', '.join(known)}.")
+
+
+ASSIGNMENT = TransferConfig()
+"""The course's settings: 2000 steps of Adam."""
+
+FAST = TransferConfig(optimizer="lbfgs", steps=120)
+"""The same losses by L-BFGS, the paper's optimiser: the same picture in far fewer steps."""
+
+PRESETS: dict[str, TransferConfig] = {"assignment": ASSIGNMENT, "fast": FAST}
