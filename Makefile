@@ -9,7 +9,9 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 # Threads that wait should sleep: with other work on the machine, spinning costs a factor of 30.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo lab test units lint check-notebooks browser system notebooks bench soak clean help
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: demo lab test units lint browser nbval notebooks system clean help
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
@@ -21,7 +23,7 @@ demo: $(VENV)/installed  ## turn a photograph into a painting, in outputs/demo
 lab: $(VENV)/installed   ## open the lessons in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
-test: lint units         ## everything that must pass
+test: lint units browser ## everything that must pass
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -29,7 +31,21 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 units: $(VENV)/installed-dev
-	$(BIN)/pytest
+	$(BIN)/python -m coursekit build --check
+	$(BIN)/pytest tests --ignore tests/browser
+
+browser: $(VENV)/installed-dev
+	$(BIN)/pytest tests/browser
+
+nbval: $(VENV)/installed-dev  ## the reference notebooks against their stored outputs
+	$(BIN)/pytest --nbval notebooks/reference
+
+notebooks: $(VENV)/installed-dev  ## build the notebooks from their sources, run the references
+	$(BIN)/python -m coursekit build --execute
+
+system:          ## what the browser tests need of Debian or Ubuntu (asks for root)
+	$(SUDO) apt-get update -qq
+	$(SUDO) apt-get install -y -qq chromium
 
 clean:           ## remove the environment and all results
 	rm -rf $(VENV) outputs

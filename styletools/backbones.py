@@ -1,7 +1,6 @@
 """Which weights fill VGG19's shape: imagenet, offline, or a file; nothing is fetched unasked."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -66,7 +65,7 @@ def resolve_backbone(name: str = "auto") -> str:
     if name == "auto":
         name = "imagenet" if imagenet_file().exists() else "offline"
         if name == "offline":
-            _say(f"Backbone: offline (shipped with the kit). For ImageNet: {HOW_TO_GET_IMAGENET}.")
+            print(f"Backbone: offline (shipped with the kit). For ImageNet: {HOW_TO_GET_IMAGENET}.")
     return name
 
 
@@ -205,10 +204,6 @@ def import_backbone(path: str | Path) -> Path:
         )
     write_weights(imagenet_file(), weights, metadata)
     return imagenet_file()
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
 
 
 def _is_safetensors(path: Path) -> bool:

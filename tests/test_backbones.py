@@ -46,13 +46,13 @@ def features(backbone, image, layer="conv3_1"):
 
 def test_auto_is_offline_until_imagenet_is_here(tmp_path, weights, capsys, monkeypatch):
     assert resolve_backbone() == "offline"
-    said = capsys.readouterr().err
+    said = capsys.readouterr().out
     assert said.count("\n") == 1
     assert "offline" in said
     assert "styletools backbone download" in said
     backbones.write_weights(imagenet_file(), weights, {"name": "imagenet"})
     assert resolve_backbone() == "imagenet"
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().out == ""
     monkeypatch.setenv("STYLETOOLS_BACKBONE", "some/file.pth")
     assert resolve_backbone("auto") == "some/file.pth"
     assert resolve_backbone("offline") == "offline"
