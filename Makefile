@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY ?= passive
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo lab test units lint browser nbval notebooks system clean help
+.PHONY: demo lab test units lint browser soak nbval notebooks system clean help
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
@@ -36,6 +36,9 @@ units: $(VENV)/installed-dev
 
 browser: $(VENV)/installed-dev
 	$(BIN)/pytest tests/browser
+
+soak: $(VENV)/installed-dev   ## the tests that take many minutes
+	$(BIN)/pytest tests -m soak
 
 nbval: $(VENV)/installed-dev  ## the reference notebooks against their stored outputs
 	$(BIN)/pytest --nbval notebooks/reference

@@ -182,7 +182,7 @@ def test_filled_with_the_references_answers_all_pass(tmp_path):
     assert not failures(run_nbval(tmp_path, notebooks))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_lessons_run_unchanged_on_a_backbone_of_full_width(tmp_path):
     """Random weights in VGG19's own shape; printed shapes may differ, so only errors count."""

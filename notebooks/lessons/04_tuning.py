@@ -1,0 +1,386 @@
+# %% [markdown]
+# # 4 · Turning the knobs
+#
+# α, β, the learning rate, the number of steps, the layers' weights: what does each of them do to
+# the picture? You run the experiments (a) to (d) of the assignment, look, compare, and write down
+# what you conclude. Looking is easy. Comparing is where most reports go wrong, so that comes with a
+# few rules.
+
+# %%
+# The kit: if it is not installed here (on Colab, say), this cell installs it or says what to do.
+try:
+    import styletools
+except ModuleNotFoundError:
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    here = Path.cwd()
+    places = [here, *here.parents, *here.glob("*/")]
+    kits = [place for place in places if (place / "styletools" / "__init__.py").exists()]
+    if not kits:
+        raise SystemExit(
+            "styletools is not installed here. Get the course's kit first; on Colab, for example,\n"
+            "    !git clone ADDRESS-THAT-YOUR-COURSE-GIVES\n"
+            "and run this cell again: it finds the folder and installs it."
+        ) from None
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", kits[0]], check=True)
+    sys.path.insert(0, str(kits[0]))
+
+from styletools import lessons
+
+lessons.begin()  # figures appear below the cell that returns them
+
+# %%
+from pathlib import Path
+
+from styletools import (
+    TransferConfig,
+    bundled,
+    diagrams,
+    load_image,
+    plot_losses,
+    save_image,
+    show_images,
+    stylize,
+)
+
+# %% [markdown]
+# ## The base run
+#
+# `stylize` is the loop of lesson 3. Its settings are a `TransferConfig`, and without further words
+# they are the assignment's:
+
+# %%
+SIZE = lessons.size(160)  # pixels; the assignment says 400, for those who have a GPU
+BASE = TransferConfig(max_size=SIZE, steps=lessons.steps(2000))
+
+print("α =", BASE.content_weight, " β =", BASE.style_weight, " learning rate =", BASE.learning_rate)
+print("layer weights:", BASE.style_weights)
+
+# %% [markdown]
+# All runs here use the same two pictures. If you change them, change them here, and run everything
+# below again.
+
+# %%
+content_path = bundled("content")["chelsea"]
+style_path = bundled("style")["impasto"]
+
+content = load_image(content_path, max_size=SIZE)
+style = load_image(style_path, size=content.shape[-2:])
+results = {}
+
+
+def run(name, config):
+    """Paint with these settings; the result is kept under its name."""
+    progress = lessons.Progress(config.steps)
+    results[name] = stylize(content_path, style_path, config, callback=progress)
+
+
+def picture(name):
+    """Content, style, base run and this run, side by side; the picture is saved as a file."""
+    save_image(results[name].image, f"images/target_{name}.png")
+    shown = {"content": content, "style": style, "base run": results["base"].image}
+    return show_images({**shown, f"run {name}": results[name].image}, width=2.9)
+
+
+def curve(name):
+    """The run's losses, saved as a file."""
+    result = results[name]
+    figure = plot_losses(
+        result.loss_history,
+        parts=True,
+        content_weight=result.config.content_weight,
+        style_weight=result.config.style_weight,
+    )
+    Path("images").mkdir(exist_ok=True)
+    figure.savefig(f"images/loss_curve_{name}.jpg")
+    return figure
+
+
+def against_base(name):
+    """Both losses at the end, without α and β, as multiples of the base run's."""
+    run, base = results[name].loss_history[-1], results["base"].loss_history[-1]
+    for part in ("content", "style"):
+        print(f"{part} loss: {run[part] / base[part]:.1f} times the base run's")
+
+
+# %% tags=["nbval-ignore-output"]
+run("base", BASE)
+
+# %%
+show_images({"content": content, "style": style, "base run": results["base"].image}, width=3.4)
+
+# %%
+curve("base")
+
+# %% [markdown]
+# Left, the total and its two parts as they enter it: α · content and β · style. The target starts
+# as the content, so the content loss begins at 0 and *rises*, while the style loss falls: the
+# picture pays for style with content. Right, the style loss of each layer on its own.
+#
+# ## How to compare two runs
+#
+# **Rule 1: totals with different weights cannot be ranked.** The total is α · content + β · style.
+# Take one and the same picture and measure it twice, with the base run's weights and with those of
+# experiment (a):
+
+# %%
+EXPERIMENT_A = BASE.replace(content_weight=10, style_weight=1e5)
+
+last = results["base"].loss_history[-1]  # the base run's picture
+totals = [
+    config.content_weight * last["content"] + config.style_weight * last["style"]
+    for config in (BASE, EXPERIMENT_A)
+]
+print("the same picture, the same total:", totals[0] == totals[1])
+
+# %% [markdown]
+# Nothing about the picture has changed, only the ruler. So compare the content losses with each
+# other and the style losses with each other, *before* their weights. `loss_history` holds them so.
+#
+# **Rule 2: lower content loss = closer to the photograph; lower style loss = closer to the
+# painting.** Usually you cannot have both; then the question is what was paid for what.
+#
+# **Rule 3: change one thing at a time, from the same start.** The first loss gives a run away: it
+# must be what the settings say. You will use that below.
+#
+# **Rule 4: look.** A loss is what the network notices. You notice other things.
+#
+# ## (a) More content, less style
+#
+# α = 10 and β = 10⁵: compared with the base run, style counts a hundredth as much against content.
+# *Before you run it: what do you expect, of the picture and of the two losses?*
+
+# %% grade_id="experiment_a" tags=["nbval-ignore-output"]
+run("a", BASE.replace(content_weight=10, style_weight=1e5))
+
+# %%
+picture("a")
+
+# %%
+curve("a")
+
+# %% tags=["nbval-ignore-output"]
+against_base("a")
+
+# %% [markdown]
+# **What you conclude from (a).** Compare the picture and both losses with the base run's. What is
+# kept, what was given up for it, and is it what you expected?
+#
+# *How this is graded (5 points):* 2 the pictures compared, 2 content and style loss compared (and
+# not the totals), 1 the reason.
+
+# %% [markdown] grade_id="experiment_a_inference" solution=true points=5
+# <!-- BEGIN SOLUTION -->
+# The photograph shows through more clearly: outlines, eyes and fur keep their shapes, and the
+# painting's dabs are weaker. The content loss ends well below the base run's and the style loss
+# above it, as the weights ask: each unit of content now costs a hundred times as much against
+# style. The total is smaller than the base run's as well, but that says nothing: the ruler is
+# another one.
+# <!-- END SOLUTION -->
+
+# %% [markdown]
+# ## (b) A smaller learning rate
+#
+# 0.001 instead of 0.003: the optimiser takes shorter steps, and just as many of them.
+
+# %% grade_id="experiment_b" tags=["nbval-ignore-output"]
+run("b", BASE.replace(learning_rate=0.001))
+
+# %%
+picture("b")
+
+# %%
+curve("b")
+
+# %% tags=["nbval-ignore-output"]
+against_base("b")
+
+# %% [markdown]
+# **What you conclude from (b).** Compare picture and curve with the base run's. Here the totals
+# *can* be compared: why? What would happen with more steps?
+#
+# *How this is graded (5 points):* 2 the pictures compared, 2 the curves compared, 1 why totals may
+# be compared here.
+
+# %% [markdown] grade_id="experiment_b_inference" solution=true points=5
+# <!-- BEGIN SOLUTION -->
+# The picture is smoother and closer to the photograph: with a third of the step size it did not get
+# as far in 2000 steps. The curve starts at the same value, falls more slowly and more evenly, and
+# has not reached the base run's level at the end. α, β and the layer weights are the same, so both
+# totals are measured with the same ruler. With about three times the steps it would get to about
+# the same place.
+# <!-- END SOLUTION -->
+
+# %% [markdown]
+# ## (c) More steps
+#
+# 5000 instead of 2000. The longest run; time for a cup of tea.
+
+# %% grade_id="experiment_c" tags=["nbval-ignore-output"]
+run("c", BASE.replace(steps=lessons.steps(5000)))
+
+# %%
+picture("c")
+
+# %%
+curve("c")
+
+# %% tags=["nbval-ignore-output"]
+against_base("c")
+
+# %% [markdown]
+# Nothing but the number of steps has changed, so the beginning of (c) must be the base run, step by
+# step. A good check that both started from the same pictures:
+
+# %%
+same_step = results["c"].loss_history[BASE.steps - 1]["total"]
+print(f"(c) at the base run's last step, ÷ base run: {same_step / last['total']:.1f}")
+
+# %% [markdown]
+# **What you conclude from (c).** What did the additional steps change, in the picture and in the
+# losses? Where does the curve flatten, and were the last steps worth their time?
+#
+# *How this is graded (5 points):* 2 the pictures compared, 2 the curve, with steps named, 1 a
+# judgement with a reason.
+
+# %% [markdown] grade_id="experiment_c_inference" solution=true points=5
+# <!-- BEGIN SOLUTION -->
+# Colours and dabs are a little stronger and more settled; the photograph's structure gives way a
+# little more. The style loss goes on falling, the content loss hardly changes any more. On the
+# logarithmic axis the curve still goes down after step 2000, but in absolute numbers little is left
+# to gain: most of the difference was made in the first two thousand steps.
+# <!-- END SOLUTION -->
+
+# %% [markdown]
+# ## (d) All layers alike
+#
+# All layer weights 1.0, and 1000 steps. Compared with the base run, the deep layers `conv3_1` to
+# `conv5_1` count five times as much.
+
+# %% grade_id="experiment_d" tags=["nbval-ignore-output"]
+equal_weights = dict.fromkeys(BASE.style_weights, 1.0)
+run("d", BASE.replace(style_weights=equal_weights, steps=lessons.steps(1000)))
+
+# %%
+picture("d")
+
+# %%
+curve("d")
+
+# %% [markdown]
+# Here even the style losses before β cannot be compared: the layer weights are inside. Each layer
+# on its own can. For a fair comparison both runs are taken at the same step, 1000:
+
+# %% tags=["nbval-ignore-output"]
+step = results["d"].config.steps
+for layer in BASE.style_weights:
+    d, base = (results[name].loss_history[step - 1][layer] for name in ("d", "base"))
+    print(f"{layer}: {d / base:.2f} times the base run's")
+
+# %% [markdown]
+# **What you conclude from (d).** What changed in the picture: fine texture or large forms? Which
+# layers came closer to the painting than in the base run?
+#
+# *How this is graded (5 points):* 2 the pictures compared, 2 the layers compared one by one, 1 the
+# connection between layer and size of structure, the right way round.
+
+# %% [markdown] grade_id="experiment_d_inference" solution=true points=5
+# <!-- BEGIN SOLUTION -->
+# With all weights 1 the deep layers pull five times as hard as before, and conv2_1 a little harder.
+# The deep layers come closer to the painting than in the base run at the same step; they stand for
+# larger strokes and forms, so the photograph's own structure gives way more there. Fine texture
+# still dominates, since the course's loss favours conv1_1 by thousands (lesson 3), so the change is
+# visible but not dramatic.
+# <!-- END SOLUTION -->
+
+# %% [markdown]
+# ## All runs, with one ruler
+#
+# Content and style loss before α and β, on common axes. (For (d) the style loss has other layer
+# weights: do not compare its height, only its shape.)
+
+# %%
+diagrams.compare_runs(results)
+
+# %% [markdown]
+# And layer by layer: how much of the style loss with which all runs started is left at the end?
+# Short bars are close to the painting.
+
+# %%
+first = results["base"].loss_history[0]
+left = {
+    name: {layer: result.loss_history[-1][layer] / first[layer] for layer in BASE.style_weights}
+    for name, result in results.items()
+}
+diagrams.show_bars(left, title="Style loss left at the end, of the first step's", log=True)
+
+# %%
+show_images({name: result.image for name, result in results.items()}, columns=5)
+
+# %% [markdown]
+# ## Two claims that cannot be
+#
+# A report on this very assignment says:
+#
+# 1. "With the smaller learning rate (b), the loss **starts higher** than in the base run."
+# 2. "With β = 10⁵ and α = 10 (a), the loss starts at a **fortieth** of the base run's."
+#
+# **Why can neither be true, if everything else was equal? What must have happened?** Think of what
+# the loss at step 1 depends on. Write your answer before you run the cell below it.
+#
+# *How this is graded (5 points):* 2 what the first loss depends on, 1 each claim, 1 what must have
+# happened.
+
+# %% [markdown] grade_id="impossible_claims" solution=true points=5
+# <!-- BEGIN SOLUTION -->
+# The first loss is computed before the optimiser has moved anything, so it depends on the pictures,
+# the network and the weights, and not on the learning rate: (b) has to start exactly where the base
+# run does. At the first step the target is the content, so the content loss is 0 and the total is
+# β times the style loss; a tenth of β gives exactly a tenth, whatever α is. Other values mean other
+# pictures or sizes, or a target that was not made anew and carried an old run on.
+# <!-- END SOLUTION -->
+
+# %% [markdown]
+# What your own runs say:
+
+# %%
+for name in "abc":
+    ratio = results[name].loss_history[0]["total"] / first["total"]
+    print(f"({name}): first loss ÷ the base run's = {ratio:.1f}")
+print("(d) begins higher:", results["d"].loss_history[0]["total"] > first["total"])
+
+# %% [markdown]
+# ## Your own experiments
+#
+# Move the controls, press **Run**, and watch; **Stop** ends a run and keeps what is there. The
+# notebook stays usable in the meantime. `panel.result` holds the last run: its picture,
+# its settings (`panel.result.config`) and its losses, ready for `plot_losses` and your report.
+
+# %% tags=["nbval-ignore-output", "output-not-kept"]
+from styletools.widgets import TransferPanel
+
+panel = TransferPanel(max_size=SIZE)
+panel
+
+# %% [markdown]
+# Every control is also a setting that you can write down. Questions worth an experiment:
+#
+# - Can you see the difference between β = 10⁵ and 10⁶? Between 10⁶ and 10⁷?
+# - Which learning rate is too large? How does that look, in the picture and in the curve?
+# - Style from `conv1_1` alone; from `conv5_1` alone.
+# - `optimizer="lbfgs"`, the paper's: how many steps does it need to get as far as Adam in 2000?
+# - Start from the style (`start="style"`) or from noise (`start="noise"`): where do the runs end?
+
+# %% tags=["nbval-ignore-output"]
+run("my_experiment", BASE.replace(optimizer="lbfgs", steps=lessons.steps(100)))
+
+# %%
+picture("my_experiment")
+
+# %% [markdown]
+# ## What you have now
+#
+# Pictures, curves, numbers and conclusions: everything a report needs. Save this notebook with its
+# outputs; lesson 5 puts your hand-in together.
