@@ -80,6 +80,7 @@ def test_safetensors_and_pickles_of_any_width(tmp_path, weights, image, prefix):
 def test_scale_multiplies_every_feature(tmp_path, weights, image):
     plain = load_backbone(str(saved(tmp_path, weights)))
     path = saved(tmp_path, weights, {"scale": "3.5", "pooling": "max"}, "scaled.safetensors")
+    assert "scale" not in backbones.read_weights(path)[1]  # or an import would apply it again
     for layer in ("conv1_1", "conv2_2", "conv5_1"):
         expected = 3.5 * features(plain, image, layer)
         scaled = features(load_backbone(str(path)), image, layer)

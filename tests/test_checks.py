@@ -333,9 +333,12 @@ def test_missing_answer_is_replaced_by_the_kits(name, capsys, monkeypatch):
     assert namespace == expected
 
 
+@pytest.mark.parametrize(
+    "setting", [("STYLETOOLS_STRICT", "1"), ("NBGRADER_EXECUTION", "autograde")], ids=lambda s: s[0]
+)
 @pytest.mark.parametrize("name", NAMES)
-def test_strict_mode_raises_what_was_printed(name, capsys, monkeypatch):
-    monkeypatch.setenv("STYLETOOLS_STRICT", "1")
+def test_strict_mode_raises_what_was_printed(name, setting, capsys, monkeypatch):
+    monkeypatch.setenv(*setting)
     namespace = {}
     with pytest.raises(checks.CheckFailed) as raised:
         run_check(name, namespace)
