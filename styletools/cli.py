@@ -1,7 +1,6 @@
 """The command line. Torch is imported only by the commands that need it."""
 
 import dataclasses
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -276,8 +275,7 @@ def _save(place: Path, result: Any, content: str, style: str) -> Path:
 
     if not _is_picture(place):
         return save_run(place, result, content, style) / "picture.png"
-    description = json.loads(json.dumps(describe(result, content, style)))
-    save_image(result.image, place, description)
+    save_image(result.image, place, describe(result, content, style))
     return place
 
 
