@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY ?= passive
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo lab test units lint browser soak nbval notebooks system clean help
+.PHONY: demo lab test units lint browser soak bench nbval notebooks system clean help
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
@@ -40,15 +40,19 @@ browser: $(VENV)/installed-dev
 soak: $(VENV)/installed-dev   ## the tests that take many minutes
 	$(BIN)/pytest tests -m soak
 
+bench: $(VENV)/installed-dev   ## how fast the kit is: benchmarks/RESULTS.md (half an hour, idle)
+	env -u OMP_WAIT_POLICY $(BIN)/python -m benchmarks.literal  # spinning is fastest, alone
+	env -u OMP_WAIT_POLICY $(BIN)/python -m benchmarks.speed
+
 nbval: $(VENV)/installed-dev  ## the reference notebooks against their stored outputs
 	$(BIN)/pytest --nbval notebooks/reference
 
 notebooks: $(VENV)/installed-dev  ## build the notebooks from their sources, run the references
 	$(BIN)/python -m coursekit build --execute
 
-system:          ## what the browser tests need of Debian or Ubuntu (asks for root)
+system:          ## what the browser and grading tests need of Debian or Ubuntu (asks for root)
 	$(SUDO) apt-get update -qq
-	$(SUDO) apt-get install -y -qq chromium
+	$(SUDO) apt-get install -y -qq chromium bubblewrap
 
 clean:           ## remove the environment and all results
 	rm -rf $(VENV) outputs

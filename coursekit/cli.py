@@ -1,4 +1,4 @@
-"""The instructor's command line: `python -m coursekit`."""
+"""The instructor's command line: `coursekit`, or `python -m coursekit`."""
 
 import sys
 from pathlib import Path
@@ -6,11 +6,21 @@ from pathlib import Path
 import click
 
 from coursekit import build as building
+from coursekit.layouts import LAYOUTS
+from styletools.cli import Group
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
+EXIT_CODES = """\b
+Exit codes:
+  0    every submission is graded (whatever the points)
+  1    something could not be graded; the same command tries again
+  2    wrong input: a path, an option; or no sandbox, so that nothing was run
+  130  interrupted; the same command goes on
+"""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Tools for whoever teaches the course."""
 
@@ -39,3 +49,103 @@ def build(lessons: tuple[str, ...], execute: bool, check: bool, notebooks: Path)
             click.echo(message)
     except building.BuildError as error:
         raise click.ClickException(str(error)) from None
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument(
+    "submissions", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="GRADES",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="A folder for all results; what an earlier call graded there is kept.",
+)
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Submissions that are graded at the same time; each takes up to 4 GB of memory.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(LAYOUTS),
+    default="auto",
+    show_default=True,
+    help="How SUBMISSIONS are arranged; auto finds out, and says so.",
+)
+@click.option(
+    "--student",
+    "students",
+    metavar="NAME",
+    multiple=True,
+    help="Grade this student anew, and nobody else. May be given several times.",
+)
+@click.option(
+    "--unsafe-no-sandbox",
+    is_flag=True,
+    help="Run the answers unprotected, with your rights: only for submissions that you trust.",
+)
+def grade(
+    submissions: tuple[Path, ...],
+    output: Path,
+    workers: int,
+    layout: str,
+    students: tuple[str, ...],
+    unsafe_no_sandbox: bool,
+) -> None:
+    """Grade SUBMISSIONS into GRADES.
+
+    SUBMISSIONS is a folder with a folder, a ZIP file or a notebook for each student, named like
+    the student; or what Canvas, Moodle, nbgrader or GitHub Classroom let you download; or single
+    submissions. Begin with GRADES/index.html. If it is interrupted, the same command goes on.
+    """
+    from coursekit.batch import grade_class
+
+    if unsafe_no_sandbox:
+        click.echo(
+            "No sandbox: the answers run with your rights. Every page will say so.", err=True
+        )
+    try:
+        grades = grade_class(
+            submissions, output, layout, workers, unsafe_no_sandbox, students, click.echo
+        )
+    except KeyboardInterrupt:
+        click.echo("Interrupted. The same command goes on.", err=True)
+        sys.exit(INTERRUPTED)
+    statuses = {g.student: [outcome.status for outcome in g.outcomes] for g in grades}
+    failed = [student for student, found in statuses.items() if "infrastructure" in found]
+    unread = sum(found.count("to be read") for found in statuses.values())
+    click.echo(f"{len(grades)} submissions. Look at {output / 'index.html'}")
+    click.echo(f"Written answers are in {output / 'written'}; points go into written.csv.")
+    if unread:
+        click.echo(f"{unread} written answers are still to be read.")
+    if failed:
+        names = ", ".join(failed)
+        click.echo(f"Not fully graded: {names}. Run the same command again.", err=True)
+        sys.exit(FAILED)
+
+
+@main.command()
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A ZIP file (name.zip; replaced if it is there), or a new folder.",
+)
+def release(output: Path) -> None:
+    """Write what students get: notebooks, styletools, pictures, and how to install them.
+
+    No solution, no reference and nothing of coursekit is in it. Exit code 2: the student
+    notebooks are not current, or OUT is in use.
+    """
+    from coursekit.release import write_release
+
+    names = write_release(output)
+    click.echo(f"{output}: {len(names)} files. Give it to your students.")

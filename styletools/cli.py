@@ -9,25 +9,30 @@ from urllib.parse import urlparse
 
 import click
 
-from styletools.config import CONVENTIONS, OPTIMIZERS, POOLINGS, PRESETS, TransferConfig
+from styletools import cli_runs
+from styletools.config import CONVENTIONS, OPTIMIZERS, POOLINGS, PRECISIONS, PRESETS, TransferConfig
 from styletools.errors import StyletoolsError
 
-DIVERGED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
+DIVERGED, WRONG_INPUT, INTERRUPTED = cli_runs.FAILED, 2, cli_runs.INTERRUPTED
 EXIT_CODES = """\b
 Exit codes:
   0    done
-  1    the loss diverged (the last finite picture is kept), or `doctor` found a fault
+  1    the loss diverged (the last finite picture is kept), a run of a sweep failed,
+       or `doctor` found a fault
   2    wrong input: a picture, weights, a setting or a path
   130  interrupted; the same command goes on
 """
-CHOICES = {"optimizer": OPTIMIZERS, "convention": CONVENTIONS, "pooling": POOLINGS}
+CHOICES = {
+    "optimizer": OPTIMIZERS, "convention": CONVENTIONS, "pooling": POOLINGS, "precision": PRECISIONS
+}  # fmt: skip
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 
-class _Group(click.Group):
+class Group(click.Group):
     """Shows the kit's own errors as one message, not as a traceback."""
 
     def invoke(self, context: click.Context) -> Any:
+        """Exit with 2 where the kit says what is wrong."""
         try:
             return super().invoke(context)
         except StyletoolsError as error:
@@ -35,10 +40,14 @@ class _Group(click.Group):
             context.exit(WRONG_INPUT)
 
 
-@click.group(cls=_Group, epilog=EXIT_CODES)
+@click.group(cls=Group, epilog=EXIT_CODES)
 @click.version_option(package_name="styletools")
 def main() -> None:
     """Neural style transfer, as in Gatys, Ecker & Bethge (CVPR 2016)."""
+
+
+main.add_command(cli_runs.sweep)
+main.add_command(cli_runs.runs)
 
 
 def _settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -216,7 +225,7 @@ def _what_to_do(
         raise click.UsageError("Give --config or --preset, not both.")
     config = PRESETS[preset or "fast"]
     if run:
-        from styletools.experiments import load_run
+        from styletools.runs import load_run
 
         description = load_run(run)
         config = description["config"]
@@ -270,8 +279,8 @@ def _prepare(place: Path, overwrite: bool, restart: bool) -> Path:
 
 
 def _save(place: Path, result: Any, content: str, style: str) -> Path:
-    from styletools.experiments import describe, save_run
     from styletools.images import save_image
+    from styletools.runs import describe, save_run
 
     if not _is_picture(place):
         return save_run(place, result, content, style) / "picture.png"

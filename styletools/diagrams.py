@@ -16,7 +16,6 @@ from torch import Tensor
 
 from styletools.config import VGG19_LAYERS
 from styletools.images import to_image
-from styletools.transfer import TransferResult
 from styletools.vgg import FULL_WIDTHS, POOLED_AFTER
 
 STYLE_COLOUR, CONTENT_COLOUR, PLAIN_COLOUR = "#3b528b", "#d1495b", "#c9ced6"
@@ -206,23 +205,6 @@ def show_bars(
     axis.grid(True, axis="y", alpha=0.4)
     if len(values) > 1:
         axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    return figure
-
-
-def compare_runs(results: Mapping[str, TransferResult]) -> Figure:
-    """Content loss and style loss of several runs, without α and β, so that they share an axis."""
-    figure = Figure(figsize=(11, 4), layout="tight")
-    axes = figure.subplots(1, 2)
-    colours = ("#222222", "#3b528b", "#21918c", "#5ec962", "#d1495b", "#e09f3e")
-    for (title, result), colour in zip(results.items(), colours, strict=False):
-        rows = result.loss_history
-        steps = [row["step"] for row in rows]
-        for axis, name in zip(axes, ("content", "style"), strict=True):
-            axis.plot(steps, [row[name] for row in rows], color=colour, label=title)
-    for axis, name in zip(axes, ("content", "style"), strict=True):
-        axis.set(title=f"{name} loss, before its weight", xlabel="Iteration", yscale="log")
-        axis.grid(True, alpha=0.4)
-    axes[0].legend()
     return figure
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from styletools.errors import ImageError
 from styletools.files import atomic_path
@@ -63,6 +64,17 @@ def load_image(source: Source, max_size: int = 400, size: tuple[int, int] | None
         image = image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
     rgb = torch.from_numpy(np.array(image, dtype=np.float32) / 255)  # (H, W, 3)
     return normalise(rgb.permute(2, 0, 1)[None]).contiguous()
+
+
+def shrink(image: Tensor, times: int) -> Tensor:
+    """(1, 3, H, W) → (1, 3, H // times, W // times), without aliasing."""
+    size = (image.shape[-2] // times, image.shape[-1] // times)
+    return interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
+
+
+def enlarge(image: Tensor, like: Tensor) -> Tensor:
+    """(1, 3, h, w) → (1, 3, H, W), the size of `like`."""
+    return interpolate(image, like.shape[-2:], mode="bicubic", align_corners=False)
 
 
 def normalise(rgb: Tensor) -> Tensor:

@@ -76,13 +76,32 @@ def layer_style_loss(features: Tensor, style_gram: Tensor, convention: str = "co
     Raises:
         ConfigError: the shapes do not fit, or an unknown convention.
     """
-    _, channels, height, width = features.shape
-    gram = gram_matrix(features)
+    return gram_loss(gram_matrix(features), style_gram, features[0, 0].numel(), convention)
+
+
+def gram_loss(
+    gram: Tensor, style_gram: Tensor, positions: int, convention: str = "course"
+) -> Tensor:
+    """`layer_style_loss` of a Gram matrix that is known already.
+
+    Args:
+        gram: (C, C) of the target.
+        style_gram: (C, C) of the style.
+        positions: h·w of the features that `gram` is of.
+        convention: as in `layer_style_loss`.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ConfigError: the shapes differ, or an unknown convention.
+    """
     _check(convention, gram.shape, style_gram.shape)
+    channels = gram.shape[0]
     squares = (gram - style_gram) ** 2
     if convention == "course":
-        return squares.mean() / (channels * height * width)
-    return squares.sum() / (4 * channels**2 * (height * width) ** 2)
+        return squares.mean() / (channels * positions)
+    return squares.sum() / (4 * channels**2 * positions**2)
 
 
 def style_loss(

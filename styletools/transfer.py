@@ -1,13 +1,9 @@
 """The optimisation: a target image follows the gradient of the losses. No plots, no widgets."""
 
+import functools
 import hashlib
-import math
+import json
 import platform
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,44 +11,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from styletools import losses
 from styletools.backbones import Backbone, load_backbone
 from styletools.config import STARTS, TransferConfig
-from styletools.errors import CheckpointError, ConfigError, ImageError, StyletoolsError
-from styletools.files import atomic_path
-from styletools.images import Source, load_image
+from styletools.errors import ConfigError, ImageError, StyletoolsError
+from styletools.images import Source, enlarge, load_image, shrink
+from styletools.objective import Objective, net, plan_memory, resolve_precision
+from styletools.optimisation import Callback, NotFiniteError, Row, Run, Step, saved_precision
 from styletools.vgg import VGG19Features
 
-LBFGS_FIRST_LOSS = 1e6  # the loss is scaled to begin here, so that float32 holds its squares
-LBFGS_FIRST_MOVE = 0.02  # root mean square, in the normalised image's units
-LBFGS_EVALUATIONS = 26  # the most that one line search may take
-LBFGS_HISTORY = 10  # PyTorch's 100 costs 600 MiB at 512² and gains nothing
-CHECKPOINT_SECONDS = 10.0
+__all__ = [
+    "Callback", "DivergedError", "Row", "Step", "TransferResult",
+    "describe_environment", "resolve_device", "run_key", "stylize",
+]  # fmt: skip
 
-Row = dict[str, float]
-"""One step of the loss history: step, total, content, style, tv, and each style layer."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """What the callback gets after each evaluation of the loss.
-
-    Attributes:
-        step: 1 for the first evaluation.
-        steps: the most there will be.
-        losses: this step's row of the loss history.
-        image: (1, 3, H, W), normalised, the target that was evaluated; copy it to keep it.
-        seconds: since the run began, earlier parts of a resumed run included.
-    """
-
-    step: int
-    steps: int
-    losses: Row
-    image: Tensor
-    seconds: float
-
-
-Callback = Callable[[Step], bool | None]
+MAX_GAIN = 4.0  # of a picture's detail: a blurred photograph's noise should not become visible
+MIN_LEVEL_SIDE = 48  # pixels; in smaller pictures the deep layers see nothing but the border
 
 
 @dataclass(frozen=True)
@@ -61,16 +34,20 @@ class TransferResult:
 
     Attributes:
         image: (1, 3, H, W) float32 on the CPU, normalised.
-        loss_history: one row for each step: step, total, content (before α), style (Σ w_l·loss,
-            before β), tv (before its weight), and each style layer (before w_l).
-        config: the settings, with backbone and pooling as they were resolved.
+        loss_history: one row for each step: step, size (longest side that it worked at), total,
+            content (before α), style (Σ w_l·loss, before β), tv (before its weight), and each
+            style layer (before w_l). Losses at different sizes do not compare.
+        final_losses: the row of the picture handed over (L-BFGS: its best step's; Adam: the last
+            step's, which was evaluated just before the picture's last move).
+        config: the settings, with backbone, pooling and precision as they were resolved.
         environment: versions, device and backbone.
-        seconds: spent optimising.
+        seconds: spent optimising, without what the callback took.
         stopped: "finished", or why the run ended before its steps.
     """
 
     image: Tensor
     loss_history: list[Row]
+    final_losses: Row
     config: TransferConfig
     environment: dict[str, Any]
     seconds: float
@@ -114,28 +91,62 @@ def stylize(
         CheckpointError: the checkpoint is damaged or of another run.
         ImageError, BackboneError, ConfigError: wrong input.
     """
-    config = config or TransferConfig()
-    backbone = backbone or load_backbone(config.backbone)
-    config = config.replace(backbone=backbone.name, pooling=config.pooling or backbone.pooling)
-    device = resolve_device(config.device)
+    place = Path(checkpoint) if checkpoint is not None else None
+    config, backbone, device = _resolve(config, backbone, place)
     content, style, start = _load_pictures(content, style, config)
-    model = backbone.features({*config.content_layers, *config.style_weights}, config.pooling)
-    objective = Objective(model.to(device), content.to(device), style.to(device), config)
     identity = _identity(config, content, style, start, backbone)
-    run = _Run(objective, start.to(device), config, callback, identity)
-    if checkpoint is not None and Path(checkpoint).exists():
-        run.load(Path(checkpoint))
+    contents, styles, starts = (
+        _levels(picture.to(device), content, config) for picture in (content, style, start)
+    )
+
+    saving, exact_ending = plan_memory(config, backbone, (content.shape[-2], content.shape[-1]))
+
+    @functools.lru_cache(maxsize=1)  # one net for all sizes; another precision's can go
+    def model(precision: str) -> VGG19Features:
+        return net(backbone, config, device, precision)
+
+    def objectives(level: int, precision: str) -> Objective:
+        # The few last steps in float32 may be slower, and should not double the memory.
+        lean = saving or precision != config.precision
+        return Objective(model(precision), contents[level], styles[level], config, lean)
+
+    details = _details(starts, styles, config)
+    run = Run(objectives, starts[0], details, config, callback, identity, exact_ending)
+    if place is not None and place.exists():
+        run.load(place)
     environment = describe_environment(device, backbone)
     diverged = ""
     try:
-        stopped = run.go(Path(checkpoint) if checkpoint is not None else None)
-    except _NotFinite as error:
+        stopped = run.go(place)
+    except NotFiniteError as error:
         stopped = diverged = str(error)
     image = run.image(diverged=bool(diverged))
-    result = TransferResult(image, run.history, config, environment, run.seconds, stopped)
+    result = TransferResult(
+        image, run.history, run.kept_row, config, environment, run.seconds, stopped
+    )
     if diverged:
         raise DivergedError(diverged, result)
     return result
+
+
+def run_key(
+    content: Source | Tensor,
+    style: Source | Tensor,
+    config: TransferConfig | None = None,
+    backbone: Backbone | None = None,
+) -> str:
+    """What identifies a run: a hash of its pictures, weights and settings, wherever it runs.
+
+    Two calls of `stylize` with the same key do the same work. Arguments and errors are
+    `stylize`'s.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    config, backbone, _ = _resolve(config, backbone)
+    identity = _identity(config, *_load_pictures(content, style, config), backbone)
+    text = json.dumps({**identity, "steps": config.steps}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -174,242 +185,53 @@ def describe_environment(device: torch.device, backbone: Backbone) -> dict[str, 
     }
 
 
-class Objective:
-    """The loss of a target image: targets computed once, then one forward pass a call."""
+def _resolve(
+    config: TransferConfig | None, backbone: Backbone | None, checkpoint: Path | None = None
+) -> tuple[TransferConfig, Backbone, torch.device]:
+    """The settings as this machine takes them, the weights, and the device.
 
-    def __init__(
-        self, model: VGG19Features, content: Tensor, style: Tensor, config: TransferConfig
-    ) -> None:
-        self.model, self.config = model, config
-        with torch.no_grad():
-            content_features, style_features = model(content), model(style)
-            self.content_features = {name: content_features[name] for name in config.content_layers}
-            self.style_grams = {
-                name: losses.gram_matrix(style_features[name]) for name in config.style_weights
-            }
-
-    def __call__(self, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The total, with its graph, and its parts without weights."""
-        config = self.config
-        features = self.model(target)
-        content = torch.zeros((), device=target.device)
-        for name, wanted in self.content_features.items():
-            content = content + losses.content_loss(features[name], wanted, config.convention)
-        style, parts = torch.zeros((), device=target.device), {}
-        for name, gram in self.style_grams.items():
-            parts[name] = losses.layer_style_loss(features[name], gram, config.convention)
-            style = style + config.style_weights[name] * parts[name]
-        total = losses.total_loss(content, style, config.content_weight, config.style_weight)
-        variation = torch.zeros((), device=target.device)
-        if config.tv_weight:
-            variation = losses.total_variation(target)
-            total = total + config.tv_weight * variation
-        return total, {"content": content, "style": style, "tv": variation, **parts}
+    A run that is resumed keeps the precision that it began with.
+    """
+    config = config or TransferConfig()
+    backbone = backbone or load_backbone(config.backbone)
+    device = resolve_device(config.device)
+    config = config.replace(backbone=backbone.name, pooling=config.pooling or backbone.pooling)
+    precision = saved_precision(checkpoint) if config.precision == "auto" else None
+    precision = precision or resolve_precision(config, backbone, device)
+    return config.replace(precision=precision), backbone, device
 
 
-class _StepsUsed(Exception):  # noqa: N818
-    """Every evaluation allowed was made, in the middle of a line search."""
+def _levels(picture: Tensor, content: Tensor, config: TransferConfig) -> list[Tensor]:
+    """A picture at each size that the run works at, smallest first."""
+    levels = [picture]
+    for halvings in range(1, config.levels):
+        if min(content.shape[-2:]) >> halvings < MIN_LEVEL_SIDE:
+            break
+        levels.insert(0, shrink(picture, 2**halvings))
+    return levels
 
 
-class _NotFinite(Exception):  # noqa: N818
-    """The loss or its gradient is NaN or infinite."""
+def _details(starts: list[Tensor], styles: list[Tensor], config: TransferConfig) -> list[Tensor]:
+    """What each next size adds to the enlarged picture of the one before.
+
+    It is the start's own fine detail, each colour as strong as in the style at that size, so that
+    the early layers begin near their goal: that saves a third of the evaluations at full size.
+    """
+    details = []
+    for small, large, style_small, style_large in zip(
+        starts, starts[1:], styles, styles[1:], strict=False
+    ):
+        detail = large - enlarge(small, large)
+        if config.style_weight:
+            wanted = _energy(style_large - enlarge(style_small, style_large))
+            gain = (wanted / _energy(detail).clamp(min=1e-12)).sqrt().clamp(max=MAX_GAIN)
+            detail = detail * gain
+        details.append(detail)
+    return details
 
 
-class _Run:
-    """The state of one optimisation, and what a checkpoint must hold of it."""
-
-    def __init__(
-        self,
-        objective: Objective,
-        start: Tensor,
-        config: TransferConfig,
-        callback: Callback | None,
-        identity: dict[str, Any],
-    ) -> None:
-        self.objective, self.config, self.callback = objective, config, callback
-        self.identity = identity
-        self.target = start.clone().contiguous().requires_grad_(True)
-        self.optimizer = self._new_optimizer()
-        self.history: list[Row] = []
-        self.seconds = 0.0
-        self.stop = ""
-        # Adam: the last target whose loss was finite. L-BFGS: the one with the lowest loss.
-        self.kept, self.kept_total = start.clone(), math.inf
-        # L-BFGS: the last point with its gradient, so that no point is evaluated twice in a row.
-        self.last: dict[str, Tensor] = {}
-        self.failed_searches = 0
-
-    def go(self, checkpoint: Path | None) -> str:
-        """Run to the end or to a stop; returns why it ended."""
-        self.started = time.monotonic() - self.seconds
-        saved = time.monotonic()
-        advance = self._adam_step if self.config.optimizer == "adam" else self._lbfgs_iteration
-        with _interrupts(self):
-            while len(self.history) < self.config.steps and not self.stop:
-                try:
-                    advance()
-                except _StepsUsed:
-                    return "finished"
-                if checkpoint and time.monotonic() - saved > CHECKPOINT_SECONDS:
-                    self.save(checkpoint)
-                    saved = time.monotonic()
-        if checkpoint:
-            self.save(checkpoint)
-        return self.stop or "finished"
-
-    def image(self, diverged: bool) -> Tensor:
-        """The picture to hand over: (1, 3, H, W) float32 on the CPU."""
-        final = self.target if self.config.optimizer == "adam" and not diverged else self.kept
-        return final.detach().float().cpu().clone()
-
-    def save(self, path: Path) -> None:
-        """Write a checkpoint, atomically. Only between iterations is the state whole."""
-        state = {name: getattr(self, name) for name in _PLAIN_STATE}
-        state |= {"target": self.target.detach(), "optimizer": self.optimizer.state_dict()}
-        with atomic_path(path) as temporary:
-            torch.save({"identity": self.identity, **state}, temporary)
-
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint of the same run."""
-        device = self.target.device
-        try:
-            state = torch.load(path, map_location=device, weights_only=True)
-            identity = state["identity"]
-            differing = [k for k, v in self.identity.items() if identity.get(k) != v]
-        except Exception as error:  # whatever a broken or foreign file makes it raise
-            raise CheckpointError(
-                f"{path} is no whole checkpoint ({type(error).__name__}); delete it to start anew."
-            ) from None
-        if differing:
-            raise CheckpointError(
-                f"{path} belongs to another run: {', '.join(differing)} differ. Use the settings "
-                "and pictures it was made with, or delete it to start anew."
-            )
-        for name in _PLAIN_STATE:
-            setattr(self, name, state[name])
-        self.target.data.copy_(state["target"])
-        self.optimizer.load_state_dict(state["optimizer"])
-
-    def _new_optimizer(self) -> torch.optim.Optimizer:
-        if self.config.optimizer == "adam":
-            return torch.optim.Adam([self.target], lr=self.config.learning_rate)
-        # One iteration a call, so that a run can stop and be saved after each; no tolerances,
-        # since gradients of a mean over pixels are small long before the picture is done.
-        return torch.optim.LBFGS(
-            [self.target],
-            max_iter=1,
-            max_eval=LBFGS_EVALUATIONS,
-            history_size=LBFGS_HISTORY,
-            line_search_fn="strong_wolfe",
-            tolerance_grad=0.0,
-            tolerance_change=0.0,
-        )
-
-    def _adam_step(self) -> None:
-        self._evaluate()
-        self.kept.copy_(self.target.detach())
-        self.optimizer.step()
-
-    def _lbfgs_iteration(self) -> None:
-        """One iteration. A line search that fails drops the history; two in a row end the run."""
-        before = self.kept_total
-        try:
-            self._scale_first_move()
-            self.optimizer.step(self._remembered)  # type: ignore[arg-type]
-        except _NotFinite:
-            if math.isinf(self.kept_total) or self.failed_searches:
-                raise
-        if self.kept_total < before:
-            self.failed_searches = 0
-            return
-        self.failed_searches += 1
-        self.target.data.copy_(self.kept)
-        self.optimizer = self._new_optimizer()
-        if self.failed_searches > 1:
-            self.stop = (
-                f"converged: at step {len(self.history)} L-BFGS finds no lower loss, "
-                "from a fresh start either"
-            )
-
-    def _scale_first_move(self) -> None:
-        """Begin each fresh search with a visible move along the gradient.
-
-        PyTorch begins with a move whose absolute values add up to 1, far too little for a picture:
-        a dozen evaluations would go into lengthening it.
-        """
-        group = self.optimizer.param_groups[0]
-        group["lr"] = 1.0
-        if not self.optimizer.state:
-            self._remembered()
-            gradient = self.target.grad
-            assert gradient is not None
-            wanted = LBFGS_FIRST_MOVE / gradient.square().mean().sqrt().clamp(min=1e-30)
-            group["lr"] = float(wanted * gradient.abs().sum().clamp(min=1.0))
-
-    def _remembered(self) -> Tensor:
-        """L-BFGS's closure: each iteration begins where the last one ended, mostly."""
-        if self.last and torch.equal(self.last["target"], self.target.detach()):
-            self.target.grad = self.last["gradient"].clone()
-            return self.last["total"]
-        total = self._evaluate()
-        assert self.target.grad is not None
-        scale = LBFGS_FIRST_LOSS / (self.history[0]["total"] or LBFGS_FIRST_LOSS)
-        total, self.target.grad = total * scale, self.target.grad * scale
-        here = self.target.detach().clone()
-        self.last = {"target": here, "gradient": self.target.grad.clone(), "total": total}
-        if float(total) < self.kept_total:
-            self.kept, self.kept_total = here, float(total)
-        return total
-
-    def _evaluate(self) -> Tensor:
-        """One step: loss and gradient at the target, a row of history, the callback."""
-        step = len(self.history) + 1
-        if step > self.config.steps:
-            raise _StepsUsed
-        self.target.grad = None
-        total, parts = self.objective(self.target)
-        total.backward()
-        total = total.detach()
-        assert self.target.grad is not None
-        row: Row = {"step": step, "total": float(total)}
-        row |= {name: float(value.detach()) for name, value in parts.items()}
-        if not (math.isfinite(row["total"]) and torch.isfinite(self.target.grad).all()):
-            last = f"{self.history[-1]['total']:.6g}" if self.history else "none"
-            raise _NotFinite(
-                f"At step {step} the loss is {row['total']} or its gradient not finite (last "
-                f"finite loss: {last}); the last finite picture is kept. Lower learning_rate "
-                f"(now {self.config.learning_rate:g}) or style_weight "
-                f"(now {self.config.style_weight:g}), or use optimizer='lbfgs'."
-            )
-        self.history.append(row)
-        self.seconds = time.monotonic() - self.started
-        if self.callback is not None and not self.stop:
-            record = Step(step, self.config.steps, row, self.target.detach(), self.seconds)
-            if self.callback(record) is True:
-                self.stop = "stopped by the callback"
-        return total
-
-
-_PLAIN_STATE = ("history", "seconds", "kept", "kept_total", "last", "failed_searches")
-
-
-@contextmanager
-def _interrupts(run: _Run) -> Iterator[None]:
-    """Ctrl-C lets the step end; a second one interrupts at once. Only in the main thread."""
-    previous = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or previous is None:
-        yield
-        return
-
-    def on_interrupt(number: int, frame: object) -> None:
-        run.stop = "interrupted"
-        signal.signal(signal.SIGINT, previous)
-
-    signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
+def _energy(detail: Tensor) -> Tensor:
+    return detail.square().mean(dim=(2, 3), keepdim=True)  # (1, 3, 1, 1)
 
 
 def _load_pictures(
@@ -442,9 +264,9 @@ def _load_pictures(
 def _identity(
     config: TransferConfig, content: Tensor, style: Tensor, start: Tensor, backbone: Backbone
 ) -> dict[str, Any]:
-    """What makes two runs the same: settings but for steps and device, pictures, weights."""
+    """What makes two runs the same: pictures, weights, and settings but for steps and machine."""
     identity = config.to_dict()
-    for name in ("steps", "device", "backbone", "max_size", "start", "seed"):
+    for name in ("steps", "device", "max_memory", "backbone", "max_size", "start", "seed"):
         del identity[name]  # the pictures and the weights themselves stand for the last four
     for name, picture in (("content", content), ("style", style), ("start", start)):
         identity[name] = hashlib.sha256(picture.float().cpu().numpy().tobytes()).hexdigest()

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from mutant_answers import Mutant, read_mutants
 from PIL import Image
 from torch import nn
 
@@ -29,39 +30,16 @@ from styletools.checks import engine, gram, loop, losses, values
 from styletools.checks.kit import kit_pictures
 from styletools.config import VGG19_LAYERS
 
-FOLDER = Path(__file__).parent / "mutants"
-TITLE = re.compile(
-    r"^# %% (passed|different|not attempted|wrong|raised)(?: ([a-z-]+))?: (.+)$", re.MULTILINE
-)
 STUB_CODES = {"not-attempted", "kit-version"}
 
 
-class Answer(NamedTuple):
-    """One cell of tests/mutants."""
-
-    name: str
-    status: str
-    code: str
-    title: str
-    source: str
-
-
-def read_answers() -> list[Answer]:
-    answers = []
-    for path in sorted(FOLDER.glob("*.py")):
-        _, *parts = TITLE.split(path.read_text(encoding="utf-8"))
-        for status, code, title, source in zip(*[iter(parts)] * 4, strict=True):
-            answers.append(Answer(path.stem, status, code or "passed", title, source))
-    return answers
-
-
-ANSWERS = read_answers()
+ANSWERS = read_mutants()
 each_answer = pytest.mark.parametrize(
     "answer", [pytest.param(a, id=f"{a.name}: {a.code}: {a.title}") for a in ANSWERS]
 )
 
 
-def notebook(answer: Answer) -> dict:
+def notebook(answer: Mutant) -> dict:
     """The names a lesson has after the cell with this answer has run."""
     namespace = {
         "torch": torch, "nn": nn, "F": F, "np": np, "to_image": to_image, "__name__": "__main__",
@@ -83,7 +61,7 @@ class Examined(NamedTuple):
 
 
 @cache
-def examine(answer: Answer) -> Examined:
+def examine(answer: Mutant) -> Examined:
     namespace = notebook(answer)
     said = io.StringIO()
     with (
@@ -112,7 +90,7 @@ def state() -> dict:
     }
 
 
-def diagnose(answer: Answer) -> checks.Diagnosis:
+def diagnose(answer: Mutant) -> checks.Diagnosis:
     return examine(answer).diagnosis
 
 

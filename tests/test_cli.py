@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from styletools import cli, doctor, experiments, transfer
+from styletools import cli, doctor, runs, transfer
 from styletools.config import ASSIGNMENT, FAST
 from styletools.errors import ConfigError
 from styletools.images import read_config
@@ -176,7 +176,7 @@ def test_help_does_not_wait_for_torch():
 def test_a_run_of_another_kind_is_refused(tmp_path):
     (tmp_path / "run.json").write_text('{"config": {"beta": 1}}')
     with pytest.raises(ConfigError, match=r"does not describe a run .*Unknown setting 'beta'"):
-        experiments.load_run(tmp_path)
+        runs.load_run(tmp_path)
     (tmp_path / "run.json").write_text("[]")
     with pytest.raises(ConfigError, match="does not describe a run"):
-        experiments.load_run(tmp_path)
+        runs.load_run(tmp_path)

@@ -1,6 +1,7 @@
 """The optimisation against a literal version of the assignment's loop, and its stops and faults."""
 
 import gc
+import json
 import math
 import os
 import signal
@@ -11,12 +12,13 @@ import pytest
 import torch
 import torchvision
 from helpers import vgg_weights
+from torch.nn.functional import interpolate
 
 from styletools import transfer
 from styletools.backbones import Backbone
 from styletools.config import TransferConfig
 from styletools.errors import CheckpointError, ConfigError, ImageError
-from styletools.images import load_image
+from styletools.images import bundled, load_image
 from styletools.transfer import DivergedError, stylize
 
 SMALL = TransferConfig(max_size=48, steps=6, style_weight=1e3, backbone="offline")
@@ -234,16 +236,17 @@ def test_a_finished_run_can_go_further(pictures, backbone, tmp_path):
 
 
 KILLED = """
-import sys, torch
+import json, sys, torch
 from helpers import vgg_weights
-from styletools import transfer
+from styletools import optimisation, transfer
 from styletools.backbones import Backbone
 from styletools.config import TransferConfig
 torch.set_num_threads(1)
-transfer.CHECKPOINT_SECONDS = 0.0
+optimisation.CHECKPOINT_SECONDS = 0.0
+transfer.MIN_LEVEL_SIDE = 16
 generator = torch.Generator().manual_seed(1)
 content, style = torch.randn(2, 1, 3, 32, 40, generator=generator)
-config = TransferConfig(optimizer=sys.argv[1], steps=40, style_weight=1e3)
+config = TransferConfig(steps=40, style_weight=1e3, **json.loads(sys.argv[1]))
 def report(step):
     print(step.step, flush=True)
 backbone = Backbone("random", vgg_weights(), "max", "0" * 64)
@@ -252,10 +255,17 @@ torch.save([result.image, [row["total"] for row in result.loss_history]], sys.ar
 """
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
-def test_kill_9_then_resume_gives_the_same_picture(tmp_path, optimizer):
+FAST = {"optimizer": "lbfgs", "levels": 2, "tolerance": 0.05, "precision": "bfloat16"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "killed_at"),
+    [({"optimizer": "adam"}, 15), ({"optimizer": "lbfgs"}, 15), (FAST, 15), (FAST, 30)],
+)
+def test_kill_9_then_resume_gives_the_same_picture(tmp_path, settings, killed_at):
     def start(name):
-        command = [sys.executable, "-c", KILLED, optimizer, str(tmp_path / f"{name}.checkpoint")]
+        command = [sys.executable, "-c", KILLED, json.dumps(settings)]
+        command.append(str(tmp_path / f"{name}.checkpoint"))
         command.append(str(tmp_path / f"{name}.pt"))
         folder = os.path.dirname(__file__)
         return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
@@ -264,14 +274,14 @@ def test_kill_9_then_resume_gives_the_same_picture(tmp_path, optimizer):
     steps = 0
     for line in process.stdout:
         steps = int(line)
-        if steps == 15:
+        if steps == killed_at:
             process.send_signal(signal.SIGKILL)
             break
     process.wait(60)
     assert not (tmp_path / "killed.pt").exists()
     resumed = start("killed")
     output, _ = resumed.communicate(timeout=120)
-    assert 1 < int(output.split()[0]) <= 17, "it should have gone on, not begun anew"
+    assert 1 < int(output.split()[0]) <= killed_at + 2, "it should have gone on, not begun anew"
     start("whole").communicate(timeout=120)
     (killed, history), (whole, expected) = (
         torch.load(tmp_path / f"{name}.pt") for name in ("killed", "whole")
@@ -375,3 +385,144 @@ def test_wrong_pictures(pictures, backbone):
         stylize(content, style[..., :20, :20], SMALL.replace(start="style"), backbone=backbone)
     with pytest.raises(ImageError, match=r"gone\.png does not exist"):
         stylize(content, style, SMALL.replace(start="gone.png"), backbone=backbone)
+
+
+def phases(result):
+    """[(size, steps)] in order."""
+    sizes = [row["size"] for row in result.loss_history]
+    return [(size, sizes.count(size)) for size in sorted(set(sizes))]
+
+
+def test_levels_halve_the_size_and_share_the_steps(backbone):
+    content, style = torch.randn(2, 1, 3, 200, 240)
+    config = SMALL.replace(levels=3, steps=21, optimizer="lbfgs")
+    result = stylize(content, style, config, backbone=backbone)
+    assert phases(result) == [(60, 10), (120, 5), (240, 6)]
+    assert result.image.shape == content.shape
+    assert result.stopped == "finished"
+    few = stylize(content, style, config.replace(levels=8), backbone=backbone)
+    assert phases(few) == phases(result), "a size below 48 pixels shows the deep layers nothing"
+
+
+def test_a_smaller_size_gets_twenty_steps_at_most(backbone):
+    content, style = torch.randn(2, 1, 3, 96, 96)
+    config = SMALL.replace(levels=2, steps=50, optimizer="lbfgs")
+    assert phases(stylize(content, style, config, backbone=backbone)) == [(48, 20), (96, 30)]
+
+
+def first_at_full_size(content, style, config, backbone):
+    """What a run begins its full size with, and the picture that it was enlarged from."""
+    steps = []
+    keep = lambda step: steps.append((step.losses["total"], step.image.clone()))  # noqa: E731
+    stylize(content, style, config, keep, backbone=backbone)
+    small = [(total, image) for total, image in steps if image.shape[-1] < content.shape[-1]]
+    _, best = min(small, key=lambda step: step[0])
+    return steps[len(small)][1], best
+
+
+def detail_of(large, small):
+    return large - interpolate(small, large.shape[-2:], mode="bicubic", align_corners=False)
+
+
+def test_the_next_size_begins_with_detail_as_strong_as_the_styles(backbone):
+    content, style = torch.randn(2, 1, 3, 96, 96)
+    style = style * torch.tensor([0.5, 1.0, 2.0]).view(3, 1, 1)
+    first, small = first_at_full_size(content, style, LBFGS.replace(levels=2), backbone)
+    halved = interpolate(style, (48, 48), mode="bilinear", antialias=True, align_corners=False)
+    deviation = detail_of(first, small).std(dim=(0, 2, 3), correction=0)
+    wanted = detail_of(style, halved).std(dim=(0, 2, 3), correction=0)
+    torch.testing.assert_close(deviation, wanted, rtol=0.01, atol=0)
+
+
+@pytest.mark.parametrize("start", ["content", "noise"])
+def test_without_a_style_the_next_size_begins_with_the_starts_detail(backbone, start):
+    content, style = torch.randn(2, 1, 3, 96, 96)
+    config = LBFGS.replace(levels=2, style_weight=0, start=start)
+    first, small = first_at_full_size(content, 2 * style, config, backbone)
+    noise = torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(config.seed))
+    begun = {"content": content, "noise": noise}[start]
+    halved = interpolate(begun, (48, 48), mode="bilinear", antialias=True, align_corners=False)
+    torch.testing.assert_close(detail_of(first, small), detail_of(begun, halved), rtol=0, atol=1e-4)
+
+
+def test_a_smaller_size_leaves_less_to_do():
+    """The same evaluations at full size end lower, since the small ones went before."""
+    pictures = bundled("content")["astronaut"], bundled("style")["mosaic"]
+    config = TransferConfig(optimizer="lbfgs", backbone="offline", max_size=96, steps=20)
+    alone = stylize(*pictures, config)
+    after = stylize(*pictures, config.replace(levels=2, steps=40))
+    assert phases(after) == [(48, 20), (96, 20)]
+    assert after.final_losses["total"] < alone.final_losses["total"]
+
+
+def test_a_run_stopped_at_a_small_size_has_a_picture_of_the_full_one(backbone):
+    content, style = torch.randn(2, 1, 3, 96, 96)
+    config = LBFGS.replace(levels=2, steps=20)
+    result = stylize(content, style, config, lambda step: step.step == 4, backbone=backbone)
+    assert phases(result) == [(48, 4)]
+    assert result.image.shape == content.shape
+    assert (result.image - content).abs().max() > 0.01
+
+
+def test_a_flat_loss_ends_the_run(pictures, backbone):
+    config = LBFGS.replace(steps=400, tolerance=0.2)
+    result = stylize(*pictures, config, backbone=backbone)
+    steps = len(result.loss_history)
+    assert 11 <= steps < 400
+    assert result.stopped == "flat: the last 10 steps lowered the loss by less than 20 %"
+    lowest = [min(totals(result)[:end]) for end in range(1, steps + 1)]
+    assert lowest[-1] > 0.8 * lowest[-11]
+    assert all(lowest[end] <= 0.8 * lowest[end - 10] for end in range(10, steps - 2))
+
+
+def test_a_low_precision_ends_in_float32(pictures, backbone, monkeypatch):
+    seen = []
+    plain = transfer.Objective.__call__
+
+    def watch(self, target):
+        seen.append((self.dtype, self.saving))
+        return plain(self, target)
+
+    monkeypatch.setattr(transfer.Objective, "__call__", watch)
+    config = LBFGS.replace(steps=12, precision="bfloat16")
+    result = stylize(*pictures, config, backbone=backbone)
+    assert seen == [(torch.bfloat16, False)] * 7 + [(torch.float32, True)] * 5
+    assert result.config.precision == "bfloat16"
+    exact = transfer.Objective(backbone.features(), *pictures, LBFGS)
+    total, _ = exact(result.image)
+    assert float(total) == pytest.approx(result.final_losses["total"], rel=1e-4)
+
+
+def test_where_bfloat16_finds_nothing_lower_float32_goes_on(pictures, backbone, monkeypatch):
+    plain = transfer.Objective.__call__
+
+    def stuck(self, target):
+        total, parts = plain(self, target)
+        if self.dtype == torch.bfloat16:  # rises whichever way one goes
+            total = total + 1e9 * (target - pictures[0]).abs().sum()
+        return total, parts
+
+    monkeypatch.setattr(transfer.Objective, "__call__", stuck)
+    config = LBFGS.replace(steps=150, precision="bfloat16")
+    result = stylize(*pictures, config, backbone=backbone)
+    assert len(result.loss_history) > 100
+    assert result.final_losses["total"] < 0.5 * totals(result)[0]
+
+
+def test_a_resumed_run_keeps_its_precision(pictures, backbone, tmp_path, monkeypatch):
+    config = LBFGS.replace(steps=8, precision="auto")
+    monkeypatch.setattr(transfer, "resolve_precision", lambda *_: "bfloat16")
+    place = tmp_path / "run.checkpoint"
+    stylize(*pictures, config, lambda step: step.step == 3, place, backbone)
+    monkeypatch.setattr(transfer, "resolve_precision", lambda *_: pytest.fail("probed again"))
+    assert stylize(*pictures, config, None, place, backbone).config.precision == "bfloat16"
+
+
+def test_what_makes_two_runs_the_same(pictures, backbone):
+    key = transfer.run_key(*pictures, SMALL, backbone)
+    assert transfer.run_key(*pictures, SMALL.replace(device="cpu", seed=3), backbone) == key
+    assert transfer.run_key(*pictures, SMALL.replace(max_memory=8), backbone) == key
+    others = [SMALL.replace(steps=7), SMALL.replace(precision="bfloat16"), SMALL.replace(levels=2)]
+    keys = {transfer.run_key(*pictures, config, backbone) for config in others}
+    keys.add(transfer.run_key(pictures[1], pictures[0], SMALL, backbone))
+    assert len(keys | {key}) == 5

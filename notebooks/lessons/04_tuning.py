@@ -34,22 +34,30 @@ lessons.begin()  # figures appear below the cell that returns them
 # %%
 from pathlib import Path
 
+from PIL import Image
+
 from styletools import (
+    RunStore,
+    StyletoolsError,
     TransferConfig,
     bundled,
     diagrams,
-    load_image,
+    overlay_losses,
+    part2,
+    picture_grid,
     plot_losses,
     save_image,
+    scatter,
     show_images,
-    stylize,
+    sweep,
+    table,
+    tradeoff,
 )
 
 # %% [markdown]
 # ## The base run
 #
-# `stylize` is the loop of lesson 3. Its settings are a `TransferConfig`, and without further words
-# they are the assignment's:
+# The settings of a run are a `TransferConfig`, and without further words they are the assignment's:
 
 # %%
 SIZE = lessons.size(160)  # pixels; the assignment says 400, for those who have a GPU
@@ -61,37 +69,46 @@ print("layer weights:", BASE.style_weights)
 # %% [markdown]
 # All runs here use the same two pictures. If you change them, change them here, and run everything
 # below again.
+#
+# A run takes minutes, so none should be lost, and none be done twice. `RunStore` keeps each run as
+# a folder in `runs`, beside this notebook: the picture, pictures from on the way, every step's
+# losses, and all settings. Asked for a run that is there already, with the same pictures and
+# settings, it finds it instead of computing it again. So you may restart the kernel whenever you
+# like, or stop a run: next time, it goes on from there.
 
 # %%
-content_path = bundled("content")["chelsea"]
-style_path = bundled("style")["impasto"]
+content = bundled("content")["chelsea"]
+style = bundled("style")["impasto"]
 
-content = load_image(content_path, max_size=SIZE)
-style = load_image(style_path, size=content.shape[-2:])
-results = {}
+store = RunStore("runs")
+results, history = {}, {}
 
 
 def run(name, config):
-    """Paint with these settings; the result is kept under its name."""
-    progress = lessons.Progress(config.steps)
-    results[name] = stylize(content_path, style_path, config, callback=progress)
+    """Do the run, or find it; its folder and its losses are kept under its name."""
+    results[name] = store.run(content, style, config, lessons.Progress(config.steps))
+    history[name] = results[name].losses()
 
 
 def picture(name):
     """Content, style, base run and this run, side by side; the picture is saved as a file."""
-    save_image(results[name].image, f"images/target_{name}.png")
-    shown = {"content": content, "style": style, "base run": results["base"].image}
-    return show_images({**shown, f"run {name}": results[name].image}, width=2.9)
+    image = Image.open(results[name].picture)
+    save_image(image, f"images/target_{name}.png")
+    size = image.size
+    shown = {"content": Image.open(content).resize(size), "style": Image.open(style).resize(size)}
+    for run in dict.fromkeys(["base", name]):
+        shown[f"run {run}"] = Image.open(results[run].picture)
+    return show_images(shown, width=2.9)
 
 
 def curve(name):
     """The run's losses, saved as a file."""
-    result = results[name]
+    config = results[name].config
     figure = plot_losses(
-        result.loss_history,
+        history[name],
         parts=True,
-        content_weight=result.config.content_weight,
-        style_weight=result.config.style_weight,
+        content_weight=config.content_weight,
+        style_weight=config.style_weight,
     )
     Path("images").mkdir(exist_ok=True)
     figure.savefig(f"images/loss_curve_{name}.jpg")
@@ -100,7 +117,7 @@ def curve(name):
 
 def against_base(name):
     """Both losses at the end, without α and β, as multiples of the base run's."""
-    run, base = results[name].loss_history[-1], results["base"].loss_history[-1]
+    run, base = history[name][-1], history["base"][-1]
     for part in ("content", "style"):
         print(f"{part} loss: {run[part] / base[part]:.1f} times the base run's")
 
@@ -109,7 +126,7 @@ def against_base(name):
 run("base", BASE)
 
 # %%
-show_images({"content": content, "style": style, "base run": results["base"].image}, width=3.4)
+picture("base")
 
 # %%
 curve("base")
@@ -128,7 +145,7 @@ curve("base")
 # %%
 EXPERIMENT_A = BASE.replace(content_weight=10, style_weight=1e5)
 
-last = results["base"].loss_history[-1]  # the base run's picture
+last = history["base"][-1]  # the base run's picture
 totals = [
     config.content_weight * last["content"] + config.style_weight * last["style"]
     for config in (BASE, EXPERIMENT_A)
@@ -137,7 +154,7 @@ print("the same picture, the same total:", totals[0] == totals[1])
 
 # %% [markdown]
 # Nothing about the picture has changed, only the ruler. So compare the content losses with each
-# other and the style losses with each other, *before* their weights. `loss_history` holds them so.
+# other and the style losses with each other, *before* their weights. A run's losses are kept so.
 #
 # **Rule 2: lower content loss = closer to the photograph; lower style loss = closer to the
 # painting.** Usually you cannot have both; then the question is what was paid for what.
@@ -236,7 +253,7 @@ against_base("c")
 # step. A good check that both started from the same pictures:
 
 # %%
-same_step = results["c"].loss_history[BASE.steps - 1]["total"]
+same_step = history["c"][BASE.steps - 1]["total"]
 print(f"(c) at the base run's last step, ÷ base run: {same_step / last['total']:.1f}")
 
 # %% [markdown]
@@ -278,7 +295,7 @@ curve("d")
 # %% tags=["nbval-ignore-output"]
 step = results["d"].config.steps
 for layer in BASE.style_weights:
-    d, base = (results[name].loss_history[step - 1][layer] for name in ("d", "base"))
+    d, base = (history[name][step - 1][layer] for name in ("d", "base"))
     print(f"{layer}: {d / base:.2f} times the base run's")
 
 # %% [markdown]
@@ -300,26 +317,93 @@ for layer in BASE.style_weights:
 # %% [markdown]
 # ## All runs, with one ruler
 #
-# Content and style loss before α and β, on common axes. (For (d) the style loss has other layer
-# weights: do not compare its height, only its shape.)
+# Content and style loss before α and β, on common axes. Run (d) has other layer weights, and these
+# are inside the style loss, which the figure's title reminds you of: do not compare its height,
+# only its shape.
 
 # %%
-diagrams.compare_runs(results)
+overlay_losses(results)
 
 # %% [markdown]
 # And layer by layer: how much of the style loss with which all runs started is left at the end?
 # Short bars are close to the painting.
 
 # %%
-first = results["base"].loss_history[0]
+first = history["base"][0]
 left = {
-    name: {layer: result.loss_history[-1][layer] / first[layer] for layer in BASE.style_weights}
-    for name, result in results.items()
+    name: {layer: rows[-1][layer] / first[layer] for layer in BASE.style_weights}
+    for name, rows in history.items()
 }
 diagrams.show_bars(left, title="Style loss left at the end, of the first step's", log=True)
 
+# %% [markdown]
+# What would be good is one ruler for all runs, whatever their weights. The kit measures every run
+# with this one:
+#
+# - `content_kept`: 1 for the photograph itself, 0 for a picture that is as far from it, at
+#   `conv4_2`, as the painting is.
+# - `style_taken`: 1 where all Gram matrices are the painting's, 0 where they are as far from it as
+#   the photograph's; the mean over the five layers, each counting the same.
+# - `ssim`: structural similarity to the photograph, a measure that knows nothing of the network: it
+#   compares brightness, contrast and pattern in small windows. 1 for the photograph itself.
+#
+# These may be ranked. They need not agree with each other, nor with your eyes: each asks another
+# question.
+
+# %% tags=["nbval-ignore-output"]
+table(results, sort="style_taken")[["content_kept", "style_taken", "ssim"]].round(2)
+
+# %% [markdown]
+# The total is not in the table. Ask for it, and you are told Rule 1:
+
 # %%
-show_images({name: result.image for name, result in results.items()}, columns=5)
+try:
+    table(results, sort="total")
+except StyletoolsError as error:
+    print(error)
+
+# %% [markdown]
+# The same two measures as a map, with the pictures in their places. To the right is closer to the
+# painting, up is closer to the photograph.
+
+# %%
+scatter(results)
+
+# %%
+picture_grid(results, columns=5)
+
+# %% [markdown]
+# `part2` holds the five settings by name, and `sweep` does many runs in one call. Here it has
+# nothing to do: it finds all five in `runs`.
+
+# %%
+found = sweep(BASE, part2(BASE), content, style, store, progress=False).runs
+print("found again:", [name for name in found if found[name] == results[name]])
+
+# %% [markdown]
+# ## From painting to photograph
+#
+# The paper's authors turn one knob only, α/β, in four steps from 10⁻⁴ to 10⁻¹, and show what comes
+# out in a row. `tradeoff` makes these settings. (Which ratio gives which picture depends on the
+# network and the size of the picture; so the kit first divides both losses by what they are between
+# two photographs, and 10⁻⁴ means "mostly style" everywhere.)
+#
+# The runs take the paper's optimiser, L-BFGS, which needs far fewer steps.
+
+# %% tags=["nbval-ignore-output"]
+ROW = TransferConfig(max_size=SIZE, optimizer="lbfgs", steps=lessons.steps(100))
+row = sweep(ROW, tradeoff(ROW), content, style, store, progress=False).runs
+table(row)[["content_kept", "style_taken", "ssim"]].round(2)
+
+# %%
+picture_grid(row, columns=4)
+
+# %%
+scatter(row)
+
+# %% [markdown]
+# Each picture pays for style with content. No point of this curve is *the* right one: where you
+# stop is a matter of taste, and a good report says why it stopped where it did.
 
 # %% [markdown]
 # ## Two claims that cannot be
@@ -349,9 +433,9 @@ show_images({name: result.image for name, result in results.items()}, columns=5)
 
 # %%
 for name in "abc":
-    ratio = results[name].loss_history[0]["total"] / first["total"]
+    ratio = history[name][0]["total"] / first["total"]
     print(f"({name}): first loss ÷ the base run's = {ratio:.1f}")
-print("(d) begins higher:", results["d"].loss_history[0]["total"] > first["total"])
+print("(d) begins higher:", history["d"][0]["total"] > first["total"])
 
 # %% [markdown]
 # ## Your own experiments
@@ -359,6 +443,7 @@ print("(d) begins higher:", results["d"].loss_history[0]["total"] > first["total
 # Move the controls, press **Run**, and watch; **Stop** ends a run and keeps what is there. The
 # notebook stays usable in the meantime. `panel.result` holds the last run: its picture,
 # its settings (`panel.result.config`) and its losses, ready for `plot_losses` and your report.
+# Finished runs are kept in `runs`, with the others: `table(store.runs())` lists them all.
 
 # %% tags=["nbval-ignore-output", "output-not-kept"]
 from styletools.widgets import TransferPanel

@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import nbformat
 import requests
 
 START_SECONDS = 90
@@ -57,6 +58,14 @@ OPEN = """async path => {
 }"""
 
 
+def write_notebook(path: Path, sources: list[str]) -> None:
+    """A notebook of code cells; without a kernel's name, JupyterLab would ask for one."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, path)
+
+
 class Lab:
     """A running server; `root` holds what it serves."""
 
@@ -85,14 +94,14 @@ class NotebookPage:
         page.evaluate(OPEN, path)
         page.wait_for_function(FINISHED, timeout=OPEN_SECONDS * 1000)  # the kernel has started
 
-    def run_all(self) -> list[dict]:
+    def run_all(self, seconds: float = RUN_SECONDS) -> list[dict]:
         """Run → Run All Cells; the cells once the kernel is idle again."""
         self.menu("Run", "Run All Cells")
         self.page.wait_for_timeout(500)
-        deadline, idle_since = time.monotonic() + RUN_SECONDS, None
+        deadline, idle_since = time.monotonic() + seconds, None
         while idle_since is None or time.monotonic() - idle_since < 1:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.path} still runs after {RUN_SECONDS} s")
+                raise TimeoutError(f"{self.path} still runs after {seconds} s")
             if not self.page.evaluate(FINISHED):
                 idle_since = None
             elif idle_since is None:
@@ -132,10 +141,10 @@ class NotebookPage:
         self.page.wait_for_selector(".jp-OutputArea .jupyter-widgets", timeout=20_000)
         return self.page.locator(".jp-OutputArea .jupyter-widgets:visible").count()
 
-    def screenshot(self, file: Path) -> Path:
+    def screenshot(self, file: Path, width: int = 1280) -> Path:
         """The whole notebook, also what one would have to scroll to."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        width, height = 1280, 900
+        height = 900
         for _ in range(3):  # pictures that come into sight may change the height
             height = min(TALLEST, height + self.page.evaluate(HIDDEN_HEIGHT))
             self.page.set_viewport_size({"width": width, "height": height})

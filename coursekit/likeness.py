@@ -1,0 +1,99 @@
+"""What two students handed in word for word, or picture for picture: a note, never a verdict."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from coursekit.answers import Key, read_release
+from coursekit.archives import PICTURES
+from coursekit.names import one_line
+from coursekit.records import Submission
+from coursekit.saved import words
+from styletools.files import file_sha256
+
+ROOT = Path(__file__).resolve().parent.parent
+FEWEST_WORDS = 8  # shorter texts are the same by chance
+NAMED = 4  # students in one note
+TEXT, FILE = "the same text, word for word,", "the same file"
+COMMON = 0.2  # a picture that so many have was handed out, or is what everybody's run gives
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What one student has that others have, too.
+
+    Attributes:
+        what: such as "gram_matrix_explanation: the same text, word for word,".
+        others: the other students.
+    """
+
+    what: str
+    others: tuple[str, ...]
+
+    @property
+    def named(self) -> str:
+        """For the instructor."""
+        names = ", ".join(one_line(other) for other in self.others[:NAMED])
+        more = f" and {len(self.others) - NAMED} others" if len(self.others) > NAMED else ""
+        return f"{self.what} as {names}{more}."
+
+    @property
+    def anonymous(self) -> str:
+        """For the student's own page."""
+        return f"{self.what} as another submission."
+
+
+def alike(submissions: Iterable[Submission]) -> dict[str, tuple[Likeness, ...]]:
+    """Compare the written answers and the picture files of all submissions.
+
+    Args:
+        submissions: of the class.
+
+    Returns:
+        {student: what is the same}, for those of whom there is something to say.
+    """
+    prose: dict[tuple[Key, str], set[str]] = defaultdict(set)
+    pictures: dict[str, dict[str, str]] = defaultdict(dict)
+    written = {wanted.key for wanted in read_release().wanted if not wanted.names}
+    count = 0
+    for submission in submissions:
+        count += 1
+        for key, answer in submission.answers.items():
+            text = words(answer.source) if key in written else ""
+            if text.count(" ") + 1 >= FEWEST_WORDS:
+                prose[key, _digest(text)].add(submission.student)
+        for name, digest in submission.pictures.items():
+            pictures[digest].setdefault(submission.student, name)
+    found: dict[str, dict[tuple[str, frozenset[str]], list[str]]] = {}
+    for ((_, question), _), students in prose.items():
+        for student in students if len(students) > 1 else ():
+            same = found.setdefault(student, {})
+            same.setdefault((TEXT, frozenset(students)), []).append(question)
+    for digest, names in pictures.items():
+        if digest not in kit_pictures() and 1 < len(names) <= max(NAMED, COMMON * count):
+            for student, name in names.items():
+                same = found.setdefault(student, {})
+                same.setdefault((FILE, frozenset(names)), []).append(one_line(name))
+    return {student: tuple(_likenesses(student, same)) for student, same in found.items()}
+
+
+def _likenesses(
+    student: str, same: dict[tuple[str, frozenset[str]], list[str]]
+) -> Iterator[Likeness]:
+    for (kind, students), things in sorted(same.items(), key=lambda item: (item[0][0], item[1])):
+        others = tuple(sorted(students - {student}))
+        yield Likeness(f"{', '.join(sorted(things))}: {kind}", others)
+
+
+@lru_cache(maxsize=1)
+def kit_pictures(folder: Path = ROOT / "images") -> frozenset[str]:
+    """SHA-256 of the pictures that come with the kit; everybody has them."""
+    paths = (path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+    return frozenset(file_sha256(path) for path in paths)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

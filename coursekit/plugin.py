@@ -1,0 +1,144 @@
+"""The front door: `pytest --nbval -p coursekit.plugin SUBMISSION.ipynb`.
+
+Each notebook named stands for a submission: it is rebuilt from the reference and run in the
+sandbox (see `grading`), never as it came, and there is a test for each TODO: of one lesson, if the
+file's name says which, else of all. Exit code 0 means full marks.
+
+Without `-p` this file does nothing. It is no entry point, so that a plain
+`pytest --nbval notebooks/reference` stays what it is.
+"""
+
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import pytest
+
+from coursekit import quickstart  # noqa: F401  # first
+from coursekit.answers import lesson_names
+from coursekit.collect import collect
+from coursekit.grading import Grader
+from coursekit.records import Grade, Outcome
+from coursekit.sandbox import REPOSITORY
+
+GRADER = pytest.StashKey[Grader]()
+GRADES = pytest.StashKey[list[Grade]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For submissions that you trust."""
+    parser.getgroup("coursekit").addoption(
+        "--unsafe-no-sandbox",
+        action="store_true",
+        help="Run the answers unprotected, for submissions that you trust.",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """What lies beside or above a submission steers nothing, and no conftest.py is run.
+
+    Raises:
+        UsageError: there are settings of pytest that are not the course's, nor named.
+    """
+    early_config.known_args_namespace.noconftest = True
+    found = early_config.inipath
+    given = early_config.invocation_params.args
+    named = any(arg.startswith(("-c", "--config-file")) for arg in given)
+    if found is not None and not named and found.resolve().parent != REPOSITORY:
+        raise pytest.UsageError(
+            f"pytest would take its settings from {found}, which may be the student's. If they are "
+            f"yours: -c {found}. If not: -c FILE with some of your own, which may be empty."
+        )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the grader.
+
+    Raises:
+        UsageError: there is no sandbox.
+    """
+    config.stash[GRADES] = []
+    config.stash[GRADER] = grader = Grader(unsafe_no_sandbox=config.option.unsafe_no_sandbox)
+    config.add_cleanup(lambda: grader.__exit__())
+    if grader.trouble:
+        raise pytest.UsageError(
+            f"{grader.trouble} Or, for submissions that you trust: --unsafe-no-sandbox."
+        )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(
+    file_path: Any, parent: pytest.Collector
+) -> Generator[None, list[Any], list[Any]]:
+    """Instead of nbval's reading of the notebook, and of everything else there."""
+    found = yield
+    if file_path.suffix == ".ipynb":
+        return [SubmissionFile.from_parent(parent, path=file_path)]
+    return [] if file_path.suffix == ".py" else found
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """No option, and no `-k` or `--collect-only`, makes less than full marks a success."""
+    grades = session.config.stash[GRADES]
+    full = bool(grades) and all(g.complete and g.points >= g.possible for g in grades)
+    if session.exitstatus == pytest.ExitCode.OK and not full:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+class SubmissionFile(pytest.File):
+    """A notebook that a student handed in."""
+
+    grade: Grade | None = None
+
+    @property
+    def lesson(self) -> str:
+        """The lesson that the file is named like; empty for none."""
+        stem = self.path.stem.lower()
+        return next((name for name in lesson_names() if name in stem), "")
+
+    def collect(self) -> Iterator["TodoItem"]:
+        """A test for each TODO."""
+        for todo in self.config.stash[GRADER].todos_of(self.lesson):
+            yield TodoItem.from_parent(self, name=todo.name)
+
+    def graded(self) -> Grade:
+        """The grade; the first test that asks has it made."""
+        if self.grade is None:
+            [submission] = collect([self.path])
+            self.grade = self.config.stash[GRADER].grade(submission, self.lesson)
+            self.config.stash[GRADES].append(self.grade)
+        return self.grade
+
+
+class NotFullMarks(Exception):  # noqa: N818
+    """A TODO that does not have all its points."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        points = f"{outcome.points:g} of {outcome.possible:g} points"
+        code = f" ({outcome.code})" if outcome.code else ""
+        says = f"{outcome.status}{code}: {points}. {outcome.message}"
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in says.strip()))
+
+
+class TodoItem(pytest.Item):
+    """One TODO of a submission."""
+
+    parent: SubmissionFile
+
+    def runtest(self) -> None:
+        """Pass if it has full marks."""
+        [outcome] = [one for one in self.parent.graded().outcomes if one.grade_id == self.name]
+        self.add_report_section("call", "points", f"{outcome.points:g} of {outcome.possible:g}")
+        if outcome.status == "infrastructure" or outcome.points < outcome.possible:
+            raise NotFullMarks(outcome)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """What became of it, without a traceback."""
+        if isinstance(excinfo.value, NotFullMarks):
+            return f"{self.name}: {excinfo.value}"
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Any, int | None, str]:
+        """Named like the TODO."""
+        return self.path, None, self.name

@@ -1,0 +1,169 @@
+"""What collecting hands to grading, and grading to the report; nothing here runs anything."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+STATUSES = (
+    "passed",
+    "wrong",
+    "different",
+    "not attempted",
+    "raised",
+    "timed out",
+    "out of memory",
+    "tampered",
+    "infrastructure",
+    "read",
+    "to be read",
+)
+"""What can become of a TODO; "infrastructure" is the grader's own failure, its points unknown.
+
+The last two are of written answers, which a person reads and gives points for.
+"""
+OPEN = ("infrastructure", "to be read")  # points that nobody knows yet
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer cell of a submission.
+
+    Attributes:
+        lesson: such as "02_gram".
+        grade_id: such as "gram_matrix".
+        source: the student's, as it can be run: without magics, with the helpers it needs.
+        found_by: "cell id", "grade_id", "name", or, for a text, "prompt".
+    """
+
+    lesson: str
+    grade_id: str
+    source: str
+    found_by: str
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one student handed in.
+
+    Attributes:
+        student: the name that the grade is kept under.
+        path: where it came from.
+        answers: {(lesson, grade_id): answer}, of code and of written answers.
+        notes: what was discarded or looks odd.
+        refused: why nothing of it could be read, if so.
+        pictures: {name: SHA-256 in hexadecimal digits} of the picture files in it.
+        places: all files and folders of it, and the names under which they are read ("": their
+            own); the path alone, if left out.
+    """
+
+    student: str
+    path: Path
+    answers: Mapping[tuple[str, str], Answer]
+    notes: tuple[str, ...] = ()
+    refused: str = ""
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    places: tuple[tuple[Path, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.places:
+            object.__setattr__(self, "places", ((self.path, ""),))
+        _make_writable(self)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one TODO.
+
+    Attributes:
+        lesson: such as "02_gram".
+        grade_id: of the answer cell, such as "gram_matrix".
+        status: one of `STATUSES`.
+        points: earned; 0 for "infrastructure", where nothing is known.
+        possible: what the TODO is worth.
+        code: of the diagnosis that the student's own check gives; information, not proof.
+        message: its text, in the student's hands: escape it.
+    """
+
+    lesson: str
+    grade_id: str
+    status: str
+    points: float
+    possible: float
+    code: str = ""
+    message: str = ""
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise ValueError(f"status {self.status!r}; it is one of {', '.join(STATUSES)}.")
+        _make_writable(self)
+
+
+@dataclass(frozen=True)
+class Grade:
+    """A student's outcomes.
+
+    Attributes:
+        student: as in the submission.
+        outcomes: of every TODO, in the lessons' order.
+        notes: the submission's, and what grading noticed.
+        sandbox: what the answers ran in: "bubblewrap", or "none".
+        key: of the answers and the course it was made with; grading skips what has not changed.
+    """
+
+    student: str
+    outcomes: tuple[Outcome, ...]
+    notes: tuple[str, ...] = field(default=())
+    sandbox: str = "bubblewrap"
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        _make_writable(self)
+
+    @property
+    def points(self) -> float:
+        """All points earned."""
+        return sum(outcome.points for outcome in self.outcomes)
+
+    @property
+    def possible(self) -> float:
+        """All points there are."""
+        return sum(outcome.possible for outcome in self.outcomes)
+
+    @property
+    def complete(self) -> bool:
+        """Whether no TODO's points are unknown."""
+        return all(outcome.status not in OPEN for outcome in self.outcomes)
+
+    def to_json(self) -> str:
+        """As text; the same grade gives the same bytes."""
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Grade":
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        try:
+            read = json.loads(text)
+            outcomes = tuple(Outcome(**outcome) for outcome in read.pop("outcomes"))
+            return cls(outcomes=outcomes, notes=tuple(read.pop("notes")), **read)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"Not a grade ({type(error).__name__}: {error}).") from None
+
+
+def _make_writable(record: Any) -> None:
+    """Replace lone surrogates, which no file can hold, in texts and lists of texts."""
+    for place in fields(record):
+        value = getattr(record, place.name)
+        if isinstance(value, str):
+            object.__setattr__(record, place.name, _writable(value))
+        elif isinstance(value, tuple) and all(isinstance(one, str) for one in value):
+            object.__setattr__(record, place.name, tuple(_writable(one) for one in value))
+
+
+def _writable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

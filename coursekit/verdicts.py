@@ -1,0 +1,594 @@
+"""What verdict cells do: call an answer on inputs from a seed, and print rounded numbers.
+
+The one file that runs on both sides: in the student's kernel, on the student's answers, and in the
+grader's own process, on the reference's, where its text becomes the expected output. There is
+nothing secret in it, and no answer; it imports nothing of the kit.
+
+A part's text shows what is right about an answer as numbers that nobody can print without having
+computed them. Shapes with leading ones, float64 and one-element tensors are taken as they are
+meant, as by the checks that the student sees.
+"""
+
+import ast
+import builtins
+import json
+import linecache
+import math
+import numbers
+import os
+import random
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+MARGIN = 1e-5  # relative: float32 sums in another order agree to about 1e-6
+NOTHING = 1e-6  # of a sum's terms: what is smaller is 0, give or take rounding
+CONTENT_LAYER = "conv4_2"
+STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+LAYERS = (*STYLE_LAYERS[:4], CONTENT_LAYER, STYLE_LAYERS[4])
+OTHER_LAYERS = {f"conv{b}_{n}" for b in range(1, 6) for n in range(2, 3 if b < 3 else 5)}
+OTHER_LAYERS -= {CONTENT_LAYER}
+TEXT = 300  # characters kept of an exception's text
+LIBRARIES = {"torch": torch, "nn": nn, "F": nn.functional, "np": np, "math": math}
+
+Function = Callable[..., Any]
+Features = dict[str, Tensor]
+
+
+class Number(NamedTuple):
+    """A number of a text, and the size of what it was added up from (0 where it is exact)."""
+
+    value: float
+    scale: float = 0.0
+    digits: int = 4
+
+    def text(self, shift: float = 0.0) -> str:
+        """Rounded, after a shift by so many margins."""
+        value = self.value + shift * MARGIN * self.scale
+        return f"{value:.{self.digits - 1}e}" if value else "0"
+
+    @property
+    def steady(self) -> bool:
+        """Whether it is far from where rounding goes the other way."""
+        return math.isfinite(self.value) and self.text(-1) == self.text(1)
+
+
+Line = tuple[str, list[Number | str]]
+
+
+class Part(NamedTuple):
+    """A part of a TODO: the share of its points, and what its verdict cell does."""
+
+    share: float
+    probe: Callable[[Any, random.Random], Iterator[Line]]
+
+
+class Verdict(NamedTuple):
+    """What a verdict cell prints, and whether no number of it is near a rounding boundary."""
+
+    text: str
+    steady: bool
+
+
+def verdict(name: str, part: str, answer: Any, seed: int) -> Verdict:
+    """The text of one verdict cell.
+
+    Args:
+        name: of the TODO.
+        part: of it, as in `PARTS`.
+        answer: the student's, or the reference's.
+        seed: of the inputs.
+    """
+    lines = list(PARTS[name][part].probe(answer, random.Random(f"{seed} {name} {part}")))
+    shown = [
+        f"{label}: {' '.join(x if isinstance(x, str) else x.text() for x in items)}\n"
+        for label, items in lines
+    ]
+    all_numbers = [x for _, items in lines for x in items if isinstance(x, Number)]
+    return Verdict("".join(shown), all(x.steady for x in all_numbers))
+
+
+# --- In the kernel -------------------------------------------------------------------------------
+
+
+class Desk:
+    """Where answers are run, each in names of its own, so that none depends on another.
+
+    Args:
+        offers: what the lessons give to every answer.
+        calls: of the kit's withheld functions, as they happen.
+        kit: the package `styletools` of a grading kernel.
+    """
+
+    def __init__(
+        self, offers: Mapping[str, Any], calls: list[str] | None = None, kit: Any = None
+    ) -> None:
+        self.offers = {**LIBRARIES, **offers}
+        self.calls = [] if calls is None else calls
+        self.kit = kit
+        self.names: dict[str, Any] = {}
+        self.errors: list[str] = []
+
+    def give(self, name: str, source: str) -> None:
+        """Offer the reference's version of an earlier TODO to the answers after it."""
+        names = self._fresh()
+        exec(compile(source, f"<{name}>", "exec"), names)
+        self.offers[name] = names[name]
+        if self.kit is not None and name == "gram_matrix":  # the lesson imports it from there
+            self.kit.gram_matrix = self.kit.losses.gram_matrix = names[name]
+
+    def answer(self, name: str, source: str) -> None:
+        """Run an answer cell; a line that fails, such as a student's own test, costs nothing."""
+        self.names, self.errors = self._fresh(), []
+        self.calls.clear()
+        linecache.cache[f"<{name}>"] = (len(source), None, source.splitlines(True), f"<{name}>")
+        try:
+            statements = ast.parse(source).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            self.errors.append(_described(error))
+            return
+        for statement in statements:
+            try:
+                with _quiet():
+                    module = ast.Module([statement], [])
+                    exec(compile(module, f"<{name}>", "exec"), self.names)
+            except BaseException as error:
+                self.errors.append(_described(error))
+
+    def show(self, name: str, part: str, seed: int) -> None:
+        """Print the verdict on a part of the answer."""
+        try:
+            with _quiet():
+                text = verdict(name, part, self._found(name), seed).text
+        except BaseException as error:
+            text = f"raised {_described(error)}\n"
+        if self.calls:
+            text = f"tampered: called {', '.join(dict.fromkeys(map(str, self.calls)))}\n"
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def report(self, *names: str) -> None:
+        """Print what some names are, for the grader to look at: nothing is proved by it."""
+        with _quiet():
+            text = json.dumps({name: _identity(self.names.get(name)) for name in names})
+        sys.stdout.write(text + "\n")
+
+    def _fresh(self) -> dict[str, Any]:
+        return {"__name__": "__main__", "__builtins__": builtins, **self.offers}
+
+    def _found(self, name: str) -> Any:
+        if name not in self.names:
+            reason = f" ({self.errors[0]})" if self.errors else ""
+            raise NameError(f"the cell defines no `{name}`{reason}")
+        return self.names[name]
+
+
+def kernel_desk() -> Desk:
+    """The desk of a grading kernel, where `styletools` is the one without answers."""
+    from styletools._withheld import calls  # type: ignore[import-not-found]
+
+    import styletools
+    import styletools.losses
+
+    given = ("STYLE_WEIGHTS", "bundled", "load_image", "save_image", "to_image", "checks")
+    shown = ("show_images", "plot_losses", "diagrams", "lessons")
+    offers = {name: getattr(styletools, name) for name in (*given, *shown)}
+    return Desk(offers, calls, styletools)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """A clean state, and whatever the student's code says or sets goes no further."""
+    from IPython.utils.capture import capture_output
+
+    with ExitStack() as stack:
+        stack.enter_context(capture_output())
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        stack.enter_context(torch.enable_grad())
+        stack.callback(torch.set_default_dtype, torch.float32)
+        stack.callback(torch.set_default_device, None)
+        yield
+
+
+def _described(error: BaseException) -> str:
+    try:
+        text = f"{type(error).__name__}: {error}"[:TEXT].replace("\n", " ")
+        return text.encode("utf-8", "backslashreplace").decode()  # no message holds a surrogate
+    except BaseException:  # an exception whose text raises another
+        return type(error).__name__[:TEXT]
+
+
+def _identity(value: Any) -> dict[str, str]:
+    """A picture's path, as far as a value has one."""
+    kind = type(value).__name__
+    file = getattr(value, "filename", None) if kind.endswith("ImageFile") else value
+    if value is None or value is ... or value == "":
+        return {"kind": "nothing", "path": ""}
+    if isinstance(file, (str, os.PathLike)):
+        return {"kind": "path", "path": str(os.fspath(file))[:1000]}
+    return {"kind": kind[:100], "path": ""}
+
+
+# --- Inputs --------------------------------------------------------------------------------------
+
+
+def features(draw: random.Random, channels: int, height: int, width: int) -> Tensor:
+    """(1, C, h, w) of whole numbers from −4 to 4, so that Grams are exact."""
+    values = [float(draw.randint(-4, 4)) for _ in range(channels * height * width)]
+    return torch.tensor(values).reshape(1, channels, height, width)
+
+
+def _sizes(draw: random.Random, least: int = 4) -> tuple[int, int, int]:
+    """Channels, height and width, all different, and none of the visible checks' own."""
+    channels, height, width = draw.sample(range(least, least + 6), 3)
+    return channels, height, width
+
+
+def _all_features(draw: random.Random, shapes: Mapping[str, tuple[int, int, int]]) -> Features:
+    return {name: features(draw, *shape) for name, shape in shapes.items()}
+
+
+def _shapes(draw: random.Random) -> dict[str, tuple[int, int, int]]:
+    shapes = {name: _sizes(draw, least=2) for name in LAYERS}
+    shapes["conv4_1"] = shapes[CONTENT_LAYER] = _sizes(draw)  # the same, as in VGG19
+    return shapes
+
+
+def _weight(draw: random.Random) -> float:
+    """Exact in binary, and not near 1, where a weight that was left out would not show."""
+    return draw.choice((draw.randint(30, 90), draw.randint(180, 400))) / 128
+
+
+def _made_up_gram(draw: random.Random, channels: int) -> Tensor:
+    """(C, C), symmetric whole numbers: a style's Gram matrix need not be one of any features."""
+    values = [float(draw.randint(-30, 30)) for _ in range(channels * channels)]
+    half = torch.tensor(values).reshape(channels, channels)
+    return half + half.T + 60 * torch.eye(channels)
+
+
+class Given:
+    """Arguments for an answer, with the leaves that they were copied from."""
+
+    def __init__(self, *arguments: Any, tracked: tuple[int, ...] = ()) -> None:
+        self.leaves: list[Tensor] = []
+        self.arguments = tuple(
+            self._copy(argument, leaf=place in tracked) for place, argument in enumerate(arguments)
+        )
+
+    def _copy(self, value: Any, leaf: bool) -> Any:
+        if isinstance(value, dict):
+            return {key: self._copy(item, leaf) for key, item in value.items()}
+        if not isinstance(value, Tensor):
+            return value
+        if not leaf:
+            return value.clone()
+        self.leaves.append(value.clone().requires_grad_())
+        return self.leaves[-1].clone()
+
+    def changed(self) -> list[Number | str]:
+        """What the arguments hold now, as numbers."""
+        return [x for argument in self.arguments for x in _contents(argument)]
+
+
+def _contents(value: Any) -> list[Number | str]:
+    if isinstance(value, Mapping):
+        inner = [_contents(item) for item in value.values()]
+        return [",".join(map(str, value)), *(x for items in inner for x in items)]
+    if isinstance(value, Tensor):
+        flat = value.detach().double().flatten()
+        weights = torch.arange(1, flat.numel() + 1).double()
+        shape = "x".join(map(str, value.shape)) or "number"
+        return [shape, Number(float(flat @ weights)), Number(float(flat @ flat))]
+    return [Number(float(value))]
+
+
+# --- What is shown of results ---------------------------------------------------------------------
+
+
+def _tensor(result: Any) -> Tensor:
+    if not isinstance(result, Tensor):
+        raise TypeError(f"gave back {type(result).__name__} where a tensor is wanted")
+    return result
+
+
+def _loss(result: Any) -> Tensor:
+    """One number; a Python number's value counts, but it has no gradient."""
+    if isinstance(result, numbers.Real) and not isinstance(result, bool):
+        return torch.tensor(float(result), dtype=torch.float64)
+    loss = _tensor(result)
+    if loss.numel() != 1:
+        raise ValueError(f"gave back {loss.numel()} numbers where one is wanted")
+    return loss.reshape(())
+
+
+def _matrix(result: Any) -> list[Number | str]:
+    """The shape, without leading ones, and every entry as a whole number."""
+    matrix = _tensor(result).detach().double()
+    shape = list(matrix.shape)
+    while shape and shape[0] == 1:
+        shape.pop(0)
+    entries = [str(round(x)) if math.isfinite(x) else "?" for x in matrix.flatten().tolist()]
+    return ["x".join(map(str, shape)), *entries[:400]]
+
+
+def _gradients(
+    draw: random.Random, value: Tensor, leaves: list[Tensor]
+) -> Iterator[tuple[str, list[Number | str]]]:
+    """Of a weighted sum of the entries, seen from a random direction for each leaf."""
+    weights = torch.tensor([float(draw.randint(1, 9)) for _ in range(value.numel())])
+    total = (value.flatten() * weights.to(value)).sum()
+    found = torch.autograd.grad(total, leaves, allow_unused=True)
+    for leaf, gradient in zip(leaves, found, strict=True):
+        directions = torch.tensor([float(draw.randint(1, 9)) for _ in range(leaf.numel())])
+        seen = leaf.new_zeros(leaf.numel()) if gradient is None else gradient.flatten()
+        yield "gradient", _both_signs(seen, directions)
+
+
+def _both_signs(values: Tensor, weights: Tensor) -> list[Number | str]:
+    """Weighted sums of the positive and of the negative values, so that nothing cancels."""
+    terms = values.double() * weights.double()
+    sums = [float(terms.clamp(min=0).sum()), float((-terms).clamp(min=0).sum())]
+    size = sum(sums)
+    return [Number(x, size, 3) if x > NOTHING * size else Number(0.0) for x in sums]
+
+
+def _value(result: Any, scale: float = 1.0) -> list[Number | str]:
+    loss = float(_loss(result).detach())
+    return [Number(loss, scale * abs(loss))]
+
+
+# --- The TODOs -----------------------------------------------------------------------------------
+
+
+def _gram_given(draw: random.Random) -> Given:
+    return Given(features(draw, *_sizes(draw)), tracked=(0,))
+
+
+def _content_given(draw: random.Random) -> Given:
+    shapes = _shapes(draw)
+    return Given(_all_features(draw, shapes), _all_features(draw, shapes), tracked=(0,))
+
+
+def _layer_given(draw: random.Random) -> Given:
+    shape = _sizes(draw)
+    gram = _made_up_gram(draw, shape[0])
+    return Given(features(draw, *shape), gram, _weight(draw), tracked=(0,))
+
+
+def _style_given(draw: random.Random, layers: int = 5) -> Given:
+    shapes = _shapes(draw)
+    grams = {name: _made_up_gram(draw, channels) for name, (channels, _, _) in shapes.items()}
+    weights = {name: _weight(draw) for name in draw.sample(STYLE_LAYERS, layers)}
+    return Given(_all_features(draw, shapes), grams, weights, tracked=(0,))
+
+
+def _total_given(draw: random.Random) -> Given:
+    content, style = (torch.tensor(draw.randint(200, 900) / 64) for _ in range(2))
+    return Given(content, style / 128, _weight(draw), 128 * _weight(draw), tracked=(0, 1))
+
+
+def _values(
+    given: Callable[[random.Random], Given], shown: Function
+) -> Callable[[Function, random.Random], Iterator[Line]]:
+    """Right on two inputs, of which the second shows what was kept from the first."""
+
+    def probe(function: Function, draw: random.Random) -> Iterator[Line]:
+        for _ in range(2):
+            yield "value", shown(function(*given(draw).arguments))
+
+    return probe
+
+
+def _gradient(
+    given: Callable[[random.Random], Given], shown: Function, read: Function
+) -> Callable[[Function, random.Random], Iterator[Line]]:
+    """Right, with the right gradient."""
+
+    def probe(function: Function, draw: random.Random) -> Iterator[Line]:
+        one = given(draw)
+        result = function(*one.arguments)
+        yield "value", shown(result)
+        yield from _gradients(draw, read(result), one.leaves)
+
+    return probe
+
+
+def _inputs(
+    given: Callable[[random.Random], Given], shown: Function
+) -> Callable[[Function, random.Random], Iterator[Line]]:
+    """Right, and the arguments are what they were."""
+
+    def probe(function: Function, draw: random.Random) -> Iterator[Line]:
+        one = given(draw)
+        yield "value", shown(function(*one.arguments))
+        yield "arguments", one.changed()
+
+    return probe
+
+
+def _second_style(function: Function, draw: random.Random) -> Iterator[Line]:
+    """Two styles blended: the same as one where the second is the first, and both count.
+
+    The notebook's own tensors of the second style are replaced for it.
+    """
+    one = _style_given(draw)
+    _, grams, _ = one.arguments
+    _replace_outside(function, grams)
+    result = function(*one.arguments)
+    yield "value", _value(result)
+    yield from _gradients(draw, _loss(result), one.leaves)
+    for _ in range(8):
+        target, style, weights = _style_given(draw).arguments
+        other = {name: gram + draw.choice((-40, 40)) for name, gram in style.items()}
+        _replace_outside(function, {name: gram.clone() for name, gram in style.items()})
+        near = float(_loss(function(target, style, weights)).detach())
+        far = float(_loss(function(target, other, weights)).detach())
+        yield "counts", ["more" if far > near else "less" if far < near else "same"]
+
+
+def _replace_outside(function: Any, grams: Mapping[str, Tensor]) -> None:
+    scope = function.__globals__
+    for name, value in list(scope.items()):
+        if isinstance(value, Mapping) and any(isinstance(x, Tensor) for x in value.values()):
+            scope[name] = dict(grams)
+
+
+def _layer_named(name: str) -> Callable[[Any, random.Random], Iterator[Line]]:
+    def probe(layers: Any, draw: random.Random) -> Iterator[Line]:
+        yield name, [repr(key) for key, value in layers.items() if value == name]
+
+    return probe
+
+
+def _whole_mapping(layers: Any, draw: random.Random) -> Iterator[Line]:
+    """All six, and nothing else but other convolutions."""
+    for key, value in sorted(layers.items(), key=lambda item: int(item[0])):
+        if value not in OTHER_LAYERS:
+            yield repr(key), [repr(value)]
+
+
+class Recorder:
+    """Gradient descent that keeps each gradient it was given.
+
+    Not one of torch's optimisers: the first of those takes a second to import what it never needs.
+    """
+
+    def __init__(self, target: Tensor, rate: float) -> None:
+        self.target, self.rate = target, rate
+        self.param_groups = [{"params": [target], "lr": rate}]
+        self.seen: list[Tensor] = []
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """As torch's."""
+        if set_to_none or self.target.grad is None:
+            self.target.grad = None
+        else:
+            self.target.grad = torch.zeros_like(self.target)
+
+    def step(self, closure: Any = None) -> Any:
+        """One step; a closure is evaluated first, as torch's optimisers do."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        gradient = self.target.grad
+        self.seen.append(torch.zeros(()) if gradient is None else gradient.detach().clone())
+        if gradient is not None:
+            self.target.data.sub_(gradient.detach(), alpha=self.rate)
+        return loss
+
+
+class Run:
+    """One call of an answer to `optimise`, on a small picture with a loss of known gradient."""
+
+    def __init__(self, function: Function, draw: random.Random, steps: int) -> None:
+        shape = (3, *draw.sample(range(4, 9), 2))
+        goal, start = (features(draw, *shape) / 4 for _ in range(2))
+        importance = 1 + features(draw, *shape).abs() / 4
+        self.steps = steps
+        self.directions = features(draw, *shape) + 5
+        self.target = start.clone().requires_grad_()
+        self.totals: list[Tensor] = []
+        self.optimizer = Recorder(self.target, draw.randint(24, 64) / 1024)
+
+        def loss_of(target: Tensor) -> Tensor:
+            self.totals.append((importance * (target - goal) ** 2).sum())
+            return self.totals[-1]
+
+        self.result = function(self.target, self.optimizer, loss_of, steps)
+
+    def path(self) -> Iterator[Line]:
+        """The gradient at each step, and where the target is in the end."""
+        for gradient in self.optimizer.seen:
+            yield "step", _both_signs(gradient, self.directions)
+        yield "target", _both_signs(self.target.detach(), self.directions)
+
+    def history(self) -> Iterator[Line]:
+        """The list of losses."""
+        if not isinstance(self.result, (list, tuple, np.ndarray)):
+            raise TypeError(f"gave back {type(self.result).__name__} where a list is wanted")
+        for entry in self.result:
+            if not isinstance(entry, numbers.Real):
+                raise TypeError(f"the history holds {type(entry).__name__}, not numbers")
+            yield "loss", [Number(float(entry), abs(float(entry)))]
+
+    def cost(self) -> Iterator[Line]:
+        """One loss a step (and one before or after), and no graph that is kept."""
+        asked = len(self.totals)
+        yield "losses", ["one a step" if self.steps <= asked <= self.steps + 2 else str(asked)]
+        kept = sum(_has_graph(total, self.target) for total in self.totals)
+        yield "graphs kept", [str(max(0, kept - (asked - self.steps)))]
+
+
+def _has_graph(total: Tensor, target: Tensor) -> bool:
+    try:
+        torch.autograd.grad(total, target)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _runs(
+    *shown: Callable[[Run], Iterator[Line]],
+) -> Callable[[Function, random.Random], Iterator[Line]]:
+    """Two runs, of different lengths."""
+
+    def probe(function: Function, draw: random.Random) -> Iterator[Line]:
+        for steps in draw.sample(range(4, 8), 2):
+            run = Run(function, draw, steps)
+            for show in shown:
+                yield from show(run)
+
+    return probe
+
+
+def _function_parts(
+    given: Callable[[random.Random], Given],
+    shown: Function,
+    read: Function,
+    last: Callable[[random.Random], Given] | None = None,
+) -> dict[str, Part]:
+    """A function's value is half of it, its gradient most of the rest."""
+    return {
+        "values": Part(0.5, _values(given, shown)),
+        "gradient": Part(0.3, _gradient(given, shown, read)),
+        "arguments": Part(0.2, _inputs(last or given, shown)),
+    }
+
+
+PARTS: dict[str, dict[str, Part]] = {
+    "layers": {
+        **{name: Part(0.18, _layer_named(name)) for name in LAYERS[1:]},
+        "whole": Part(0.1, _whole_mapping),
+    },
+    "gram_matrix": _function_parts(_gram_given, _matrix, _tensor),
+    "content_loss": _function_parts(_content_given, _value, _loss),
+    "layer_style_loss": _function_parts(_layer_given, _value, _loss),
+    "style_loss": {
+        **_function_parts(_style_given, _value, _loss, last=lambda draw: _style_given(draw, 3)),
+        "second style": Part(0.0, _second_style),
+    },
+    "total_loss": _function_parts(_total_given, _value, _loss),
+    "optimise": {
+        "steps": Part(0.5, _runs(Run.path)),
+        "history": Part(0.3, _runs(Run.history)),
+        "cost": Part(0.2, _runs(Run.path, Run.cost)),
+    },
+}
+"""{TODO: {part: its share and its probe}}; a part without a share is for a person to look at."""
+
+DIFFERENT = {"style_loss": "second style"}
+"""{TODO: the part that shows a deliberate extension}."""
+
+NEEDS = {"layer_style_loss": ("gram_matrix",), "style_loss": ("gram_matrix", "layer_style_loss")}
+"""{TODO: earlier TODOs whose reference its answer may call}."""
+
+REPORTED = {"own_pictures": ("my_content", "my_style")}
+"""{TODO: names that the kernel reports, and the grader looks at}."""

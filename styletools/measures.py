@@ -1,0 +1,74 @@
+"""How much content a picture keeps and how much style it takes, whatever weights it was made with.
+
+The totals of two runs compare only where their weights are equal, since the weights are the ruler.
+These numbers use one ruler for all runs, and 0 and 1 mean the same for every pair of pictures.
+"""
+
+import torch
+from skimage.metrics import structural_similarity
+from torch import Tensor
+
+from styletools.backbones import Backbone
+from styletools.images import denormalise
+from styletools.losses import gram_matrix
+
+CONTENT_LAYER = "conv4_2"
+STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")  # the paper's
+
+
+def measure(
+    image: Tensor, content: Tensor, style: Tensor, backbone: Backbone
+) -> dict[str, float | None]:
+    """Measure a picture against its content and its style, each (1, 3, H, W), normalised.
+
+    Distances are square roots of the paper's losses without weights (Gatys et al. 2016, eq. 1 and
+    4), and are divided by what the unchanged pictures have, so that the paper's divisors cancel
+    out, and a layer with large activations counts no more than another:
+
+    - `content_kept` = 1 − |F(x) − F(p)| / |F(a) − F(p)| at conv4_2: 1 for the content itself, 0
+      for a picture that is as far from it as the style is.
+    - `style_taken` = 1 − mean over the paper's five layers of |G(x) − A| / |G(p) − A|: 1 where
+      the Gram matrices are the style's, 0 for the content itself, below 0 further off.
+    - `style_taken_conv1_1`, …: the same for each layer.
+    - `ssim`: structural similarity of the grey pictures (Wang, Bovik, Sheikh & Simoncelli 2004,
+      with their Gaussian window): 1 for the content itself. It knows nothing of the network.
+
+    The network judges its own work in the first ones, and another backbone judges otherwise:
+    compare runs on the same backbone, and look.
+
+    Args:
+        image: x, the picture to measure.
+        content: p.
+        style: a, of the same size.
+        backbone: the weights; its own pooling is used, whatever the run used.
+
+    Returns:
+        The numbers; None where content and style cannot be told apart there.
+    """
+    model = backbone.features({CONTENT_LAYER, *STYLE_LAYERS})
+    with torch.inference_mode():
+        x, p, a = (model(picture) for picture in (image, content, style))
+        kept = _nearness(x[CONTENT_LAYER], p[CONTENT_LAYER], a[CONTENT_LAYER])
+        taken = {n: _nearness(*(gram_matrix(f[n]) for f in (x, a, p))) for n in STYLE_LAYERS}
+    whole = [value for value in taken.values() if value is not None]
+    return {
+        "content_kept": kept,
+        "style_taken": sum(whole) / len(whole) if whole else None,
+        **{f"style_taken_{name}": value for name, value in taken.items()},
+        "ssim": _ssim(image, content),
+    }
+
+
+def _nearness(x: Tensor, goal: Tensor, other: Tensor) -> float | None:
+    """1 at the goal, 0 as far from it as `other` is."""
+    whole = float(torch.linalg.vector_norm(other - goal))
+    return 1 - float(torch.linalg.vector_norm(x - goal)) / whole if whole else None
+
+
+def _ssim(image: Tensor, content: Tensor) -> float:
+    grey = [denormalise(i)[0].mean(dim=0).double().numpy() for i in (image, content)]
+    return float(
+        structural_similarity(
+            *grey, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        )
+    )
