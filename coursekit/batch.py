@@ -19,11 +19,11 @@ from coursekit.answers import Key
 from coursekit.collect import read_submission
 from coursekit.exports import ExportError, gradescope_json, nbgrader_csv
 from coursekit.figures import save_figures
-from coursekit.grading import grade_all
 from coursekit.layouts import Found, LayoutError, find_handins
 from coursekit.likeness import alike
 from coursekit.names import file_name, one_line
 from coursekit.overview import class_page
+from coursekit.pool import grade_all
 from coursekit.records import Grade, Submission
 from coursekit.report import number, write_reports
 from coursekit.written import read_marks, with_marks, write_pages

@@ -1,4 +1,4 @@
-"""Grades submissions: one student's answers → `Grade`, and many students', with resume.
+"""Grades a submission: one student's answers → `Grade`; many students': see `pool`.
 
 What a student's answers print is compared in another process, at a seed that nobody knew before
 (see `rebuild`). All answers run in one kernel. One that fails there without being the first is run
@@ -11,21 +11,19 @@ import json
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from coursekit import diagnosis, ownpictures, verdicts
 from coursekit.answers import NOTEBOOKS
 from coursekit.kernelkit import KIT, write_kernel_kit
-from coursekit.names import file_name
 from coursekit.rebuild import Reference, Todo, is_stub, read_todos, rebuild, verdict_id
 from coursekit.records import Grade, Outcome, Submission
 from coursekit.running import CellResult, Seconds, run_notebook
-from coursekit.sandbox import WORK, Sandbox, SandboxError, probe
-from styletools.files import file_sha256, write_text
+from coursekit.sandbox import WORK, Sandbox, probe
+from styletools.files import file_sha256
 
 LOST = ("timed out", "died", "out of memory", "not reached")
 TRIES = 2  # of an answer that ends or blocks the kernel, and of a kernel that does not start
@@ -125,7 +123,7 @@ class Grader:
         sandbox = NO_SANDBOX if self.unsafe_no_sandbox else SANDBOX
         todos = self.todos_of(lesson)
         if self.trouble:
-            outcomes = [self._unknown(todo, self.trouble) for todo in todos]
+            outcomes = [self.unknown(todo, self.trouble) for todo in todos]
         elif submission.refused:
             outcomes = [self._nothing(todo, submission.refused) for todo in todos]
         else:
@@ -236,7 +234,7 @@ class Grader:
         pictures: Mapping[str, Path],
     ) -> Outcome:
         if not one.started:
-            return self._unknown(todo, "The grading kernel did not start.")
+            return self.unknown(todo, "The grading kernel did not start.")
         if one.report is not None and not one.lost:
             return self._chosen_pictures(todo, one.report, submission, pictures)
         status, message = status_of(todo.name, one)
@@ -281,7 +279,8 @@ class Grader:
         code = "passed" if status == "passed" else ""
         return Outcome(todo.lesson, todo.name, status, points, todo.points, code, message)
 
-    def _unknown(self, todo: Todo, message: str) -> Outcome:
+    def unknown(self, todo: Todo, message: str) -> Outcome:
+        """What is said of a TODO where grading itself failed."""
         return Outcome(todo.lesson, todo.name, "infrastructure", 0.0, todo.points, "", message)
 
     def _nothing(self, todo: Todo, message: str) -> Outcome:
@@ -341,89 +340,6 @@ def _in_work(pictures: Mapping[str, Path]) -> dict[Path, Path]:
                 files[place] = path
                 folders |= above
     return files
-
-
-# --- Many students -------------------------------------------------------------------------------
-
-
-def grade_all(
-    submissions: Iterable[Submission],
-    output: Path,
-    workers: int = 1,
-    unsafe_no_sandbox: bool = False,
-    again: bool = False,
-    grader: Grader | None = None,
-) -> Iterator[Grade]:
-    """Grade submissions; each grade is kept in `output` as soon as it is known.
-
-    Called again after an interruption, or with more submissions, it keeps what is graded: a grade
-    is made anew where the answers, the lessons or the kit have changed since, or where the grader
-    itself had failed.
-
-    Args:
-        submissions: of different students.
-        output: folder for a JSON file a student.
-        workers: submissions that are graded at the same time.
-        unsafe_no_sandbox: run answers unprotected: for submissions that you trust.
-        again: grade all of them anew.
-        grader: to be used, if there is one already.
-
-    Yields:
-        The grades, as they come; those that were there already too.
-
-    Raises:
-        SandboxError: bubblewrap does not work here.
-        RebuildError: the lessons cannot be graded as they are.
-    """
-    with ExitStack() as stack:
-        if grader is None:
-            grader = stack.enter_context(Grader(unsafe_no_sandbox=unsafe_no_sandbox))
-        if grader.trouble:
-            remedy = "Or, for submissions that you trust: --unsafe-no-sandbox."
-            raise SandboxError(f"{grader.trouble} {remedy}")
-        course = f"{grader.digest} {grader.unsafe_no_sandbox}"
-        pool = stack.enter_context(ThreadPoolExecutor(max(1, workers)))
-        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-        waiting = []
-        for submission in submissions:
-            path = output / f"{file_name(submission.student)}.json"
-            key = _digest(course, submission)
-            known = None if again else _known(path, key)
-            if known is not None:
-                yield known
-            else:
-                waiting.append(pool.submit(_grade_one, grader, submission, path, key))
-        for future in as_completed(waiting):
-            yield future.result()
-
-
-def _grade_one(grader: Grader, submission: Submission, path: Path, key: str) -> Grade:
-    try:
-        grade = grader.grade(submission)
-    except Exception as error:  # one submission never stops the others
-        message = f"The grader failed: {type(error).__name__}: {error}"[:500]
-        outcomes = tuple(grader._unknown(todo, message) for todo in grader.todos)
-        grade = Grade(submission.student, outcomes, submission.notes)
-    grade = replace(grade, key=key)
-    write_text(path, grade.to_json())
-    return grade
-
-
-def _known(path: Path, key: str) -> Grade | None:
-    """A grade that is there already, if it is whole and of the same answers."""
-    try:
-        grade = Grade.from_json(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return grade if grade.key == key and grade.complete else None
-
-
-def _digest(course: str, submission: Submission) -> str:
-    """Of all that a grade depends on."""
-    answers = [[*key, answer.source] for key, answer in sorted(submission.answers.items())]
-    pictures = sorted(submission.pictures.items())
-    whole = [course, submission.student, answers, pictures, submission.notes, submission.refused]
-    return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
 
 
 def _course_digest(notebooks: Path) -> str:

@@ -15,7 +15,7 @@ import pytest
 import torch
 from mutant_answers import read_mutants
 
-from coursekit import grading, kernelkit, ownpictures, rebuild, verdicts
+from coursekit import grading, kernelkit, ownpictures, pool, rebuild, verdicts
 from coursekit.records import Answer, Grade, Outcome, Submission
 from coursekit.running import CellResult
 
@@ -412,7 +412,7 @@ class Fake:
             raise RuntimeError("broken")
         return Grade(submission.student, (Outcome("02_gram", "gram_matrix", self.status, 5, 5),))
 
-    _unknown = grading.Grader._unknown
+    unknown = grading.Grader.unknown
 
 
 def submissions(*students, source="x = 1"):
@@ -428,7 +428,7 @@ def fake():
 
 
 def grades(fake, tmp_path, students, **more):
-    return {g.student: g for g in grading.grade_all(students, tmp_path, grader=fake, **more)}
+    return {g.student: g for g in pool.grade_all(students, tmp_path, grader=fake, **more)}
 
 
 def test_what_is_graded_is_not_graded_again(fake, tmp_path):
@@ -479,8 +479,8 @@ def test_one_bad_submission_does_not_stop_the_others(fake, tmp_path):
 
 def test_without_a_sandbox_it_refuses(tmp_path):
     fake = Fake(trouble="bubblewrap does not work here.")
-    with pytest.raises(grading.SandboxError, match="--unsafe-no-sandbox"):
-        list(grading.grade_all(submissions("anna"), tmp_path, grader=fake))
+    with pytest.raises(pool.SandboxError, match="--unsafe-no-sandbox"):
+        list(pool.grade_all(submissions("anna"), tmp_path, grader=fake))
 
 
 def test_a_failed_probe_is_never_a_zero(monkeypatch):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from mutant_answers import read_mutants
 
-from coursekit import grading, rebuild
+from coursekit import grading, pool, rebuild
 from coursekit.records import Answer, Grade, Submission
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -184,7 +184,7 @@ def test_order_and_workers_change_nothing(grader, tmp_path, monkeypatch):
     students = some_submissions()
     found = []
     for name, order, workers in (("one", students, 1), ("two", students[::-1], 2)):
-        for _ in grading.grade_all(order, tmp_path / name, workers=workers, grader=grader):
+        for _ in pool.grade_all(order, tmp_path / name, workers=workers, grader=grader):
             pass
         paths = sorted((tmp_path / name).iterdir())
         found.append({path.name: path.read_bytes() for path in paths})
@@ -196,9 +196,9 @@ BATCH = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_grading_door import grading, some_submissions
+from test_grading_door import grading, pool, some_submissions
 with grading.Grader(diagnosed=False) as grader:
-    for grade in grading.grade_all(some_submissions(), Path({output!r}), grader=grader):
+    for grade in pool.grade_all(some_submissions(), Path({output!r}), grader=grader):
         print(grade.student, flush=True)
 """
 

@@ -22,7 +22,8 @@ from redteam.table import PAGE, read_outcomes, render
 
 from coursekit import diagnosis, grading
 from coursekit.collect import collect
-from coursekit.grading import Grader, grade_all
+from coursekit.grading import Grader
+from coursekit.pool import grade_all
 from coursekit.records import Grade
 from coursekit.report import write_reports
 from coursekit.running import Seconds
@@ -66,6 +67,7 @@ class Batch:
         self.temporary = folder / "tmp"
         self.grades = {}  # {folder name: (submission, grade)}
         self.most_memory = 0  # of one run, with all that it started
+        self.processes_before = set(processes())  # of earlier tests
 
     def write(self):
         self.temporary.mkdir()
@@ -120,6 +122,11 @@ def memory_of(process):
 
 def honest():
     return (VICTIM, SECOND_VICTIM, *(f"{name}-neighbour" for name in NEIGHBOURS))
+
+
+def processes():
+    """All that this one has started, and what they have; some last as long as it."""
+    return psutil.Process().children(recursive=True)
 
 
 def planted():
@@ -201,8 +208,8 @@ def test_no_process_is_left(batch):
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-    left = psutil.Process().children(recursive=True)
-    assert [(process.pid, process.name()) for process in left] == []
+    left = set(processes()) - batch.processes_before
+    assert [str(process) for process in left] == []
 
 
 def test_no_file_is_left_and_none_is_changed(batch):
