@@ -10,7 +10,7 @@ from pathlib import Path
 import styletools
 
 KIT = Path(styletools.__file__).parent
-REAL = ("errors", "files", "images")
+REAL = ("errors", "files", "images", "rgb")
 SILENT = ("diagrams", "lessons", "plots", "widgets")
 WITHHELD = ("checks", "config", "losses", "objective", "optimisation", "transfer", "vgg")
 

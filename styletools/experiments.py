@@ -5,7 +5,6 @@ at any moment: a run's folder appears whole.
 """
 
 import errno
-import hashlib
 import itertools
 import os
 import re
@@ -35,6 +34,7 @@ from styletools.transfer import (
     DivergedError,
     Step,
     TransferResult,
+    picture_sha256,
     run_key,
     stylize,
 )
@@ -284,8 +284,8 @@ class RunStore:
             **describe(result, _path(content), _path(style)),
             "key": key,
             "created": datetime.now(UTC).isoformat(timespec="microseconds"),
-            "content_sha256": _sha256(order.content),
-            "style_sha256": _sha256(order.style),
+            "content_sha256": picture_sha256(order.content),
+            "style_sha256": picture_sha256(order.style),
             "measures": measure(result.image, order.content, order.style, order.backbone),
         }
         with self._writing():
@@ -416,10 +416,6 @@ def _go_on(order: Order, callback: Callback, work: Path) -> TransferResult:
         for path in work.iterdir():
             path.unlink()
         return finite(*arguments)
-
-
-def _sha256(picture: Tensor) -> str:
-    return hashlib.sha256(picture.float().cpu().numpy().tobytes()).hexdigest()
 
 
 def _path(source: Source | Tensor) -> str | None:

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from styletools.errors import ImageError
 from styletools.files import atomic_path
+from styletools.rgb import resized, to_rgb
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -49,7 +50,7 @@ def load_image(source: Source, max_size: int = 400, size: tuple[int, int] | None
         ImageError: missing, not a picture, truncated, too large, or too small for conv5_1.
     """
     name, image = _open(source)
-    image = _to_rgb(image)
+    image = to_rgb(image)
     width, height = image.size
     if size is None:
         scale = min(1.0, max_size / max(width, height))
@@ -60,8 +61,11 @@ def load_image(source: Source, max_size: int = 400, size: tuple[int, int] | None
             f"{MIN_SIDE}×{MIN_SIDE} or more; take a larger or less narrow picture"
             f" (max_size is {max_size})."
         )
-    if size != (height, width):
-        image = image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
+    return to_tensor(resized(image, (size[1], size[0])))
+
+
+def to_tensor(image: Image.Image | np.ndarray) -> Tensor:
+    """8-bit RGB, (H, W, 3) → (1, 3, H, W), normalised; `to_image` is the reverse."""
     rgb = torch.from_numpy(np.array(image, dtype=np.float32) / 255)  # (H, W, 3)
     return normalise(rgb.permute(2, 0, 1)[None]).contiguous()
 
@@ -234,19 +238,3 @@ def _from_array(array: np.ndarray) -> Image.Image:
     elif array.dtype != np.uint8:
         raise ImageError(f"An array of {array.dtype} is no picture; give uint8 or floats in 0–1.")
     return Image.fromarray(np.ascontiguousarray(array))
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    image = ImageOps.exif_transpose(image)
-    if image.mode == "I" or image.mode.startswith("I;16"):  # 16 bits a pixel, grey
-        levels = np.asarray(image).astype(np.float64) / 257
-        image = Image.fromarray(levels.round().clip(0, 255).astype(np.uint8))
-    elif image.mode == "F":
-        levels = np.asarray(image, dtype=np.float64)
-        levels = levels * 255 if np.nanmax(levels) <= 1 else levels
-        image = Image.fromarray(np.nan_to_num(levels).round().clip(0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return image.convert("RGB")

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,8 +146,34 @@ def run_key(
     """
     config, backbone, _ = _resolve(config, backbone)
     identity = _identity(config, *_load_pictures(content, style, config), backbone)
-    text = json.dumps({**identity, "steps": config.steps}, sort_keys=True)
+    return key_of(identity, config.steps)
+
+
+def key_of(identity: Mapping[str, Any], steps: int) -> str:
+    """The key of a run, from what `identity_of` gives."""
+    text = json.dumps({**identity, "steps": steps}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def identity_of(
+    settings: Mapping[str, Any], pictures: Mapping[str, str], backbone: str
+) -> dict[str, Any]:
+    """What makes two runs the same: pictures, weights, and settings but for steps and machine.
+
+    Args:
+        settings: `TransferConfig.to_dict()`, as they were resolved.
+        pictures: {"content", "style" and "start": `picture_sha256` of it}.
+        backbone: SHA-256 of the weights' file.
+    """
+    # The pictures and the weights themselves stand for the last four.
+    left_out = ("steps", "device", "max_memory", "backbone", "max_size", "start", "seed")
+    identity = {name: value for name, value in settings.items() if name not in left_out}
+    return {**identity, **pictures, "backbone": backbone}
+
+
+def picture_sha256(picture: Tensor) -> str:
+    """Of a picture as the network gets it, (1, 3, H, W)."""
+    return hashlib.sha256(picture.float().cpu().numpy().tobytes()).hexdigest()
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -264,11 +291,6 @@ def _load_pictures(
 def _identity(
     config: TransferConfig, content: Tensor, style: Tensor, start: Tensor, backbone: Backbone
 ) -> dict[str, Any]:
-    """What makes two runs the same: pictures, weights, and settings but for steps and machine."""
-    identity = config.to_dict()
-    for name in ("steps", "device", "max_memory", "backbone", "max_size", "start", "seed"):
-        del identity[name]  # the pictures and the weights themselves stand for the last four
-    for name, picture in (("content", content), ("style", style), ("start", start)):
-        identity[name] = hashlib.sha256(picture.float().cpu().numpy().tobytes()).hexdigest()
-    identity["backbone"] = backbone.sha256
-    return identity
+    pictures = {"content": content, "style": style, "start": start}
+    hashes = {name: picture_sha256(picture) for name, picture in pictures.items()}
+    return identity_of(config.to_dict(), hashes, backbone.sha256)
