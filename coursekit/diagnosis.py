@@ -45,7 +45,7 @@ def write_whole_kit(folder: Path) -> None:
 
 
 def diagnose(
-    answers: Mapping[str, str], needs: Mapping[str, str], kit: Path, walls: bool = True
+    answers: Mapping[str, str], needs: Mapping[str, str], kit: Path, mode: str = "bubblewrap"
 ) -> dict[str, Told]:
     """Run the checks on some answers, in the sandbox.
 
@@ -53,19 +53,20 @@ def diagnose(
         answers: {TODO: source}.
         needs: {earlier TODO: source of the reference} that they may call.
         kit: see `write_whole_kit`.
-        walls: as in `Sandbox`.
+        mode: as in `Sandbox`.
 
     Returns:
         {TODO: what its check says}; one whose check comes to no end is missing.
     """
     from coursekit.sandbox import KIT, Sandbox
 
-    script = (KIT if walls else kit) / "diagnosis.py"
-    command = Sandbox(kit, walls=walls).command([sys.executable, str(script)])
+    sandbox = Sandbox(kit, mode=mode)
+    command = sandbox.command([sys.executable, str(sandbox.path(KIT / "diagnosis.py"))])
     told: dict[str, Told] = {}
     waiting = dict(answers)
     while waiting:
-        found = _ask(command, {"answers": waiting, "needs": dict(needs)})
+        with sandbox:
+            found = _ask(command, {"answers": waiting, "needs": dict(needs)})
         told |= {name: one for name, one in found.items() if name in waiting}
         waiting = {name: source for name, source in waiting.items() if name not in told}
         if waiting:

@@ -11,6 +11,7 @@ from typing import Any
 from coursekit.names import one_line, visible
 from coursekit.records import OPEN, Grade, Outcome
 from coursekit.report import MEANINGS, csv_text, number
+from coursekit.sandbox import SAYS
 from styletools.errors import StyletoolsError
 
 NBGRADER = (
@@ -37,9 +38,6 @@ def gradescope_json(grade: Grade, notes: Sequence[str] = ()) -> str:
     if not grade.complete:
         names = ", ".join(o.grade_id for o in grade.outcomes if o.status in OPEN)
         raise ExportError(f"Not graded yet: {names}. No results.json is written.")
-    warning = ""
-    if grade.sandbox != "bubblewrap":
-        warning = f"Graded without the full sandbox ({grade.sandbox}): not proof against cheating."
     tests: list[dict[str, Any]] = [_test(outcome) for outcome in grade.outcomes]
     hidden = "\n".join(visible(note) for note in (*grade.notes, *notes))
     if hidden:
@@ -47,7 +45,7 @@ def gradescope_json(grade: Grade, notes: Sequence[str] = ()) -> str:
         tests.append({"score": 0, "max_score": 0, "output_format": "text", **test})
     results = {
         "score": round(grade.points, 2),
-        "output": warning,
+        "output": SAYS.get(grade.sandbox, ""),
         "output_format": "text",
         "test_output_format": "text",
         "stdout_visibility": "hidden",

@@ -22,7 +22,7 @@ from coursekit.kernelkit import KIT, write_kernel_kit
 from coursekit.rebuild import Reference, Todo, is_stub, read_todos, rebuild, verdict_id
 from coursekit.records import Grade, Outcome, Submission
 from coursekit.running import CellResult, Seconds, run_notebook
-from coursekit.sandbox import WORK, Sandbox, probe
+from coursekit.sandbox import NONE, WORK, Sandbox, choose
 from styletools.files import file_sha256
 
 LOST = ("timed out", "died", "out of memory", "not reached")
@@ -31,9 +31,9 @@ NO_MEMORY = ("MemoryError", "allocate memory", "not enough memory")
 ENDS = 4  # of a picture's name, at which the kernel is shown it
 MOST_WORDS = 6_000  # of bubblewrap's command for them; it takes 9,000 in all
 GRADED_WITH = (
-    "diagnosis grading kernelkit ownpictures rebuild recorder running sandbox seccomp verdicts"
+    "diagnosis grading kernelkit ownpictures ownuid rebuild recorder running sandbox seccomp "
+    "verdicts"
 )
-SANDBOX, NO_SANDBOX = "bubblewrap", "none"
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,20 @@ class Grader:
         unsafe_no_sandbox: run answers unprotected: for submissions that you trust.
         diagnosed: also ask the student's own checks what is wrong.
         seconds: time limits.
+        allow_weaker_sandbox: than bubblewrap, where that does not work; see `sandbox.choose`.
+        hidden: files and folders that no answer may read, besides the course.
+        mode: what answers run in; found out.
+        trouble: why they cannot be run; "" if they can.
     """
 
     notebooks: Path = NOTEBOOKS
     unsafe_no_sandbox: bool = False
     diagnosed: bool = True
     seconds: Seconds = field(default_factory=Seconds)
+    allow_weaker_sandbox: bool = False
+    hidden: Sequence[Path] = ()
+    mode: str = field(init=False)
+    trouble: str = field(init=False)
 
     def __post_init__(self) -> None:
         """Read the lessons, and run the reference.
@@ -95,8 +103,10 @@ class Grader:
             RebuildError: the lessons cannot be graded as they are.
         """
         self.todos = read_todos(self.notebooks)
-        self.trouble = "" if self.unsafe_no_sandbox else probe()
-        self.digest = _course_digest(self.notebooks)
+        self.mode, self.trouble = NONE, ""
+        if not self.unsafe_no_sandbox:
+            self.mode, self.trouble = choose(self.allow_weaker_sandbox, self.hidden)
+        self.digest = course_digest(self.notebooks)
         self._reference = Reference(self.todos)
         self._lock = threading.Lock()  # of the reference: it is run by one thread at a time
         self._folder = Path(tempfile.mkdtemp(prefix="coursekit-kit-"))
@@ -120,15 +130,14 @@ class Grader:
             submission: of one student.
             lesson: whose TODOs count alone; all lessons', if left out.
         """
-        sandbox = NO_SANDBOX if self.unsafe_no_sandbox else SANDBOX
         todos = self.todos_of(lesson)
         if self.trouble:
             outcomes = [self.unknown(todo, self.trouble) for todo in todos]
         elif submission.refused:
-            outcomes = [self._nothing(todo, submission.refused) for todo in todos]
+            outcomes = [self.unknown(todo, submission.refused, "refused") for todo in todos]
         else:
             outcomes = self._outcomes(submission, todos)
-        return Grade(submission.student, tuple(outcomes), submission.notes, sandbox)
+        return Grade(submission.student, tuple(outcomes), submission.notes, self.mode)
 
     def todos_of(self, lesson: str = "") -> tuple[Todo, ...]:
         """The TODOs of a lesson; of all, if none is named."""
@@ -158,9 +167,7 @@ class Grader:
 
     def _judge(self, answers: Mapping[str, str], pictures: Mapping[str, Path]) -> dict[str, Judged]:
         """Run all answers, until each one's result is its own."""
-        sandbox = Sandbox(
-            self._folder / "kernel", _in_work(pictures), walls=not self.unsafe_no_sandbox
-        )
+        sandbox = Sandbox(self._folder / "kernel", _in_work(pictures), mode=self.mode)
         final: dict[str, Judged] = {}
         tries = dict.fromkeys(answers, 0)
         queue = [list(answers)] if answers else []
@@ -220,8 +227,7 @@ class Grader:
             return {}
         given = dict.fromkeys(need for name in wanted for need in verdicts.NEEDS.get(name, ()))
         references = {todo.name: todo.reference for todo in self.todos if todo.name in given}
-        whole = self._folder / "whole"
-        return diagnosis.diagnose(wanted, references, whole, walls=not self.unsafe_no_sandbox)
+        return diagnosis.diagnose(wanted, references, self._folder / "whole", self.mode)
 
     # --- What it comes to ------------------------------------------------------------------------
 
@@ -267,7 +273,7 @@ class Grader:
             message = "The cell defines no pictures."
             return Outcome(todo.lesson, todo.name, "wrong", 0.0, todo.points, "", message)
         alone = submission.path.suffix.lower() == ".ipynb" and not submission.pictures
-        choices = ownpictures.judge(names, pictures, self._kit_pictures, alone).values()
+        choices = ownpictures.judge(names, pictures, self._kit_pictures, alone, self.mode).values()
         statuses = [choice.status for choice in choices]
         good = sum(status in ("passed", "different") for status in statuses)
         if len(set(statuses)) == 1 or good == len(statuses):
@@ -279,9 +285,9 @@ class Grader:
         code = "passed" if status == "passed" else ""
         return Outcome(todo.lesson, todo.name, status, points, todo.points, code, message)
 
-    def unknown(self, todo: Todo, message: str) -> Outcome:
-        """What is said of a TODO where grading itself failed."""
-        return Outcome(todo.lesson, todo.name, "infrastructure", 0.0, todo.points, "", message)
+    def unknown(self, todo: Todo, message: str, status: str = "infrastructure") -> Outcome:
+        """What is said of a TODO whose points nobody knows: grading itself failed, as a rule."""
+        return Outcome(todo.lesson, todo.name, status, 0.0, todo.points, "", message)
 
     def _nothing(self, todo: Todo, message: str) -> Outcome:
         return Outcome(todo.lesson, todo.name, "not attempted", 0.0, todo.points, "", message)
@@ -342,7 +348,7 @@ def _in_work(pictures: Mapping[str, Path]) -> dict[Path, Path]:
     return files
 
 
-def _course_digest(notebooks: Path) -> str:
+def course_digest(notebooks: Path) -> str:
     """Of the lessons, the kit, and the code that answers are graded with."""
     own = [Path(__file__).with_name(f"{name}.py") for name in GRADED_WITH.split()]
     built = [

@@ -64,6 +64,7 @@ def judge(
     pictures: Mapping[str, Path],
     kit_pictures: Mapping[str, str],
     alone: bool,
+    mode: str = "bubblewrap",
 ) -> dict[str, Choice]:
     """Judge each picture.
 
@@ -72,6 +73,7 @@ def judge(
         pictures: {name in the submission: file}, of all that were handed in.
         kit_pictures: {file name: SHA-256} of the kit's own.
         alone: whether the submission is a notebook without a folder.
+        mode: of the sandbox in which the pictures are opened.
     """
     choices: dict[str, Choice] = {}
     chosen: dict[str, Path] = {}
@@ -96,7 +98,7 @@ def judge(
         else:
             says = f"`{variable}` is {name}, which was not handed in."
             choices[variable] = Choice("wrong", says)
-    choices |= _opened(chosen, kit_pictures)
+    choices |= _opened(chosen, kit_pictures, mode)
     return {variable: choices[variable] for variable in names}
 
 
@@ -114,13 +116,15 @@ def _handed_in(path: str, pictures: Mapping[str, Path]) -> Path | None:
     return pictures[best[1]] if best else None
 
 
-def _opened(chosen: Mapping[str, Path], kit_pictures: Mapping[str, str]) -> dict[str, Choice]:
+def _opened(
+    chosen: Mapping[str, Path], kit_pictures: Mapping[str, str], mode: str
+) -> dict[str, Choice]:
     digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in chosen.items()}
     choices: dict[str, Choice] = {}
     for variable, path in chosen.items():
         if digests[variable] in kit_pictures.values():
             choices[variable] = Choice("different", f"`{variable}` is one of the kit's pictures.")
-        elif problem := _problem(path):
+        elif problem := _problem(path, mode):
             choices[variable] = Choice("wrong", f"`{variable}`: {problem}.")
         else:
             choices[variable] = Choice("passed")
@@ -130,18 +134,17 @@ def _opened(chosen: Mapping[str, Path], kit_pictures: Mapping[str, str]) -> dict
     return choices
 
 
-def _problem(path: Path) -> str:
+def _problem(path: Path, mode: str) -> str:
     """Why a file is no picture; empty if it is one."""
-    from coursekit.sandbox import WORK, Sandbox, probe
+    from coursekit.sandbox import WORK, Sandbox
 
-    walls = not probe()
     here = Path(__file__)
     inside = {WORK / "picture": path, WORK / here.name: here}
-    sandbox = Sandbox(None, inside, walls=walls)
-    script, picture = (WORK / here.name, WORK / "picture") if walls else (here, path)
-    command = sandbox.command([sys.executable, "-I", str(script), str(picture)])
     try:
-        done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+        with Sandbox(None, inside, mode=mode) as sandbox:
+            script, picture = (str(sandbox.path(place)) for place in reversed(inside))
+            command = sandbox.command([sys.executable, "-I", script, picture])
+            done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
         return "it cannot be opened in time"
     text = done.stdout.decode("utf-8", "replace").strip()

@@ -87,15 +87,26 @@ def _watched(kernel: Any, memory: int) -> Iterator[None]:
 
 
 def memory_of(pid: int, alone: bool = False) -> int:
-    """Bytes that a process takes, with all below it."""
+    """Bytes that a process takes, with all that belongs to it."""
     total = 0
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
-        processes = [process] if alone else [process, *process.children(recursive=True)]
-        for one in processes:
+        for one in [process] if alone else _belonging(process):
             with contextlib.suppress(psutil.Error):
                 total += one.memory_info().rss
     return total
+
+
+def _belonging(process: Any) -> Iterator[Any]:
+    """It and all below it; all of its user's, if it has one of its own."""
+    user = process.uids().real
+    if user == os.getuid():
+        yield from (process, *process.children(recursive=True))
+        return
+    for one in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if one.uids().real == user:
+                yield one
 
 
 def _how(item: Any, raised: pytest.ExceptionInfo[BaseException] | None) -> str:

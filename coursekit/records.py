@@ -16,14 +16,17 @@ STATUSES = (
     "out of memory",
     "tampered",
     "infrastructure",
+    "refused",
     "read",
     "to be read",
 )
 """What can become of a TODO; "infrastructure" is the grader's own failure, its points unknown.
 
+So they are where a whole hand-in was "refused", because nothing of it could be read: a person
+decides, and a damaged archive of an honest student costs nothing until then.
 The last two are of written answers, which a person reads and gives points for.
 """
-OPEN = ("infrastructure", "to be read")  # points that nobody knows yet
+OPEN = ("infrastructure", "refused", "to be read")  # points that nobody knows yet
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class Grade:
         student: as in the submission.
         outcomes: of every TODO, in the lessons' order.
         notes: the submission's, and what grading noticed.
-        sandbox: what the answers ran in: "bubblewrap", or "none".
+        sandbox: what the answers ran in: "bubblewrap", "own uid" or "none"; see `sandbox.SAYS`.
         key: of the answers and the course it was made with; grading skips what has not changed.
     """
 

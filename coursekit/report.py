@@ -21,6 +21,7 @@ from coursekit.answers import read_release
 from coursekit.likeness import Likeness
 from coursekit.names import file_name, one_line, visible
 from coursekit.records import OPEN, Grade, Outcome, Submission
+from coursekit.sandbox import SAYS
 from styletools.files import write_text
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -36,6 +37,7 @@ MARKS = {
     "out of memory": "✗",
     "tampered": "✗",
     "infrastructure": "!",
+    "refused": "!",
     "read": "✎",
     "to be read": "…",
 }
@@ -49,6 +51,7 @@ MEANINGS = {
     "out of memory": "It took more memory than it had.",
     "tampered": "It calls what it should be itself, or interferes with the grading.",
     "infrastructure": "The grader failed, not the student: no points are lost; grade it again.",
+    "refused": "Nothing of the hand-in could be read: no points are lost until a person decides.",
     "read": "A person has read it.",
     "to be read": "A person will read it.",
 }
@@ -123,6 +126,7 @@ def render(template: str, images: bool = False, **values: object) -> str:
         marks=MARKS,
         meanings=MEANINGS,
         shown=SHOWN,
+        sandbox_says=SAYS,
         open=OPEN,
         titles=lesson_titles(),
         **values,
@@ -164,8 +168,8 @@ def csv_text(rows: Sequence[Sequence[str]]) -> str:
 def junit_xml(grades: Sequence[Grade]) -> str:
     """As CI systems read it: a suite for each student, a test for each TODO.
 
-    What has full points passed, "infrastructure" is an error, an answer that is still to be read
-    is skipped, and all else is a failure.
+    What has full points passed, "infrastructure" and "refused" are errors, an answer that is still
+    to be read is skipped, and all else is a failure.
     """
     root = ElementTree.Element("testsuites", name="coursekit")
     for grade in grades:
@@ -220,7 +224,7 @@ def _points(outcome: Outcome | None) -> str:
 
 def _junit_kind(outcome: Outcome) -> str:
     if outcome.status in OPEN:
-        return "error" if outcome.status == "infrastructure" else "skipped"
+        return "skipped" if outcome.status == "to be read" else "error"
     return "" if outcome.points >= outcome.possible else "failure"
 
 

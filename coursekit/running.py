@@ -72,8 +72,8 @@ def run_notebook(
         {cell id: result}, of all its cells; "not reached" where pytest got to no verdict.
     """
     found: dict[str, CellResult] = {}
-    with _folder(notebook, sandbox) as folder:
-        command = offline(_pytest(folder, seconds, memory), sandbox.walls)
+    with sandbox, _folder(notebook, sandbox) as folder:
+        command = offline(_pytest(folder, seconds, memory), sandbox.mode)
         _wait(command, folder, seconds.run)
         for line in read_record(folder / "record.jsonl"):
             identity = str(line.pop("cell"))

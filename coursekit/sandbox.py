@@ -1,11 +1,15 @@
-"""A student's code in bubblewrap: alone, unprivileged, without network, within limits.
+"""A student's code in a sandbox: unprivileged, without network, within limits.
 
-What is in it: the interpreter and its packages, read-only, and the folders that are named. What is
-not: this machine's files, the course's sources and references, other processes, other submissions.
+In bubblewrap it is alone: with the interpreter and its packages, read-only, and the folders that
+are named; without this machine's files, the course's sources and references, other processes,
+other submissions. Containers forbid that. The weaker sandbox, "own uid" (see `ownuid`), is for
+them; `choose` says which works here. See docs/instructors.md for what each holds back.
 """
 
 import atexit
 import functools
+import itertools
+import json
 import os
 import random
 import shlex
@@ -13,9 +17,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from coursekit.seccomp import program
 from styletools.errors import StyletoolsError
@@ -25,6 +32,10 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache
 TOOLS = ("bwrap", "prlimit", "sh")
 GIBIBYTE = 1 << 30
 PROBE_SECONDS = 60
+BUBBLEWRAP, OWN_UID, NONE = "bubblewrap", "own uid", "none"
+LAUNCHER = Path(__file__).with_name("ownuid.py")
+SECRETS = (".git", "benchmarks", "coursekit", "notebooks", "styletools", "tests", "tools")
+SAMPLE = 40  # files of a folder whose reading is tried
 KIT = Path("/kit")  # in the sandbox
 WORK = Path("/handin")
 
@@ -39,6 +50,15 @@ ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",
     "STYLETOOLS_BACKBONE": "offline",
 }
+
+
+SAYS = {
+    OWN_UID: "Graded in a weaker sandbox, as a container allows it: each answer ran as a user of "
+    "its own, with limits and without network, but beside this machine's other processes.",
+    NONE: "Graded without a sandbox: the answers ran with the grader's own rights "
+    "(--unsafe-no-sandbox), and the points prove nothing about a student who wants to cheat.",
+}
+"""A sentence for whoever reads grades, of each mode that is not the full one."""
 
 
 class SandboxError(StyletoolsError, RuntimeError):
@@ -73,13 +93,41 @@ class Sandbox:
         kit: the folder that is `/kit` in it, and on Python's path; None for none.
         files: {path in it: file or folder of this machine}, read-only.
         limits: of a process.
-        walls: False runs everything as this user, unprotected.
+        mode: `BUBBLEWRAP`, `OWN_UID`, or `NONE`, which runs everything as this user, unprotected.
+        user: whose processes they are, if this one is root.
+        landlock: for `OWN_UID`: use it where the kernel has it.
+
+    Used as a context, it ends at its end whatever still runs in it.
     """
 
     kit: Path | None
     files: Mapping[Path, Path] = field(default_factory=dict)
     limits: Limits = Limits()
-    walls: bool = True
+    mode: str = BUBBLEWRAP
+    user: int = field(default_factory=lambda: _fresh_user())
+    landlock: bool = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.mode == OWN_UID:
+            subprocess.run([*_launcher("end"), self._settings()], check=False)
+
+    def path(self, inside: Path) -> Path:
+        """Where a process in it finds a file of `files` or of the kit."""
+        if self.mode == OWN_UID:
+            return self._folder / inside.relative_to("/")
+        if self.mode == NONE:
+            given = {KIT: self.kit, **self.files}
+            place = next(one for one in (inside, *inside.parents) if given.get(one))
+            return Path(str(given[place])) / inside.relative_to(place)
+        return inside
 
     def command(
         self, command: Sequence[str], private: str = "", network: bool = False
@@ -87,11 +135,13 @@ class Sandbox:
         """The command line that runs `command` in it.
 
         Args:
-            command: with paths as they are in the sandbox.
+            command: with paths as `path` says them.
             network: whether it has that of its caller, and not one of its own without anything.
             private: a file that only this user may read; the command's `PRIVATE` is a copy of it.
         """
-        if not self.walls:
+        if self.mode == OWN_UID:
+            return self._own_uid(command, private)
+        if self.mode == NONE:
             settings = {**ENVIRONMENT, "HOME": os.environ.get("HOME", "/tmp")}
             settings |= {"PATH": os.environ.get("PATH", "")}
             settings |= {"PYTHONPATH": str(self.kit)} if self.kit else {}
@@ -138,15 +188,57 @@ class Sandbox:
         words += ["--nofile=256", "--core=0"]
         if os.geteuid() == 0:
             # A user of its own, since the kernel counts processes by user.
-            user = random.SystemRandom().randint(1_000_000, 2_000_000_000)
-            words += ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+            words += ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"]
             words += ["--inh-caps=-all", "--no-new-privs"]
         return words
 
+    # --- A user of its own -----------------------------------------------------------------------
 
-def offline(command: Sequence[str], walls: bool = True) -> list[str]:
-    """The command line that runs a command of ours with a network of its own: loopback alone."""
-    if not walls:
+    @property
+    def _folder(self) -> Path:
+        """Not in TMPDIR, which that user may not be able to enter."""
+        return Path("/tmp") / f"coursekit-{self.user}"
+
+    def _own_uid(self, command: Sequence[str], private: str) -> list[str]:
+        named = [str(self._folder / "tmp/private") if w == "PRIVATE" else w for w in command]
+        files = {KIT: self.kit, **self.files} if self.kit else self.files
+        words = [str(word) for pair in files.items() for word in pair]
+        settings = self._settings(private, len(files))
+        return [*_launcher("run"), settings, *words, *named]
+
+    def _settings(self, private: str = "", files: int = 0) -> str:
+        """What `ownuid` is to know, as JSON."""
+        limits, folder = self.limits, self._folder
+        shown, listed = _without_course()
+        places = {"HOME": folder / "tmp", "TMPDIR": folder / "tmp", "PYTHONPATH": folder / "kit"}
+        settings = {
+            "user": self.user,
+            "folder": str(folder),
+            "private": private,
+            "files": files,
+            "landlock": self.landlock,
+            "shown": shown,
+            "listed": listed,
+            "filter": program(network=False).hex(),
+            "environment": {**ENVIRONMENT, **{name: str(path) for name, path in places.items()}},
+            "limits": {
+                "RLIMIT_CPU": limits.cpu_seconds,
+                "RLIMIT_NPROC": limits.processes,
+                "RLIMIT_FSIZE": limits.file_size,
+                "RLIMIT_NOFILE": 256,
+                "RLIMIT_CORE": 0,
+                "RLIMIT_AS": limits.memory,
+            },
+        }
+        return json.dumps(settings)
+
+
+def offline(command: Sequence[str], mode: str = BUBBLEWRAP) -> list[str]:
+    """The command line that runs a command of ours with a network of its own: loopback alone.
+
+    Without bubblewrap it has this machine's.
+    """
+    if mode != BUBBLEWRAP:
         return list(command)
     return ["bwrap", "--dev-bind", "/", "/", "--unshare-net", "--die-with-parent", "--", *command]
 
@@ -163,9 +255,29 @@ def _filter_file() -> str:
     return path
 
 
+def choose(allow_weaker: bool = False, hidden: Sequence[Path] = ()) -> tuple[str, str]:
+    """The strongest mode that works here.
+
+    Args:
+        allow_weaker: than bubblewrap.
+        hidden: files and folders that nobody in it may read, besides the course.
+
+    Returns:
+        The mode, and why it does not work; empty if it does.
+    """
+    trouble = probe()
+    if not trouble:
+        return BUBBLEWRAP, ""
+    if not allow_weaker:
+        return BUBBLEWRAP, f"{trouble} Or, as root in a container: --allow-weaker-sandbox."
+    if weaker := probe_own_uid(hidden):
+        return OWN_UID, f"{trouble} The weaker sandbox: {weaker}"
+    return OWN_UID, ""
+
+
 @functools.lru_cache(maxsize=1)
 def probe() -> str:
-    """Why the sandbox does not work here; empty if it does."""
+    """Why bubblewrap does not work here; empty if it does."""
     tools = (*TOOLS, "setpriv") if os.geteuid() == 0 else TOOLS
     missing = [tool for tool in tools if shutil.which(tool) is None]
     if missing:
@@ -186,6 +298,119 @@ def probe() -> str:
         f"bubblewrap does not work here ({reason}). Containers and Ubuntu 24.04 often forbid it: "
         "allow user namespaces, or grade on another machine."
     )
+
+
+TRIAL = """
+    import json, os, socket, sys
+    seen = []
+    for path in json.load(sys.stdin):
+        try:
+            (os.listdir if os.path.isdir(path) else open)(path)
+            seen.append(path)
+        except OSError:
+            pass
+    alone = []
+    for attempt in (lambda: socket.create_connection(("127.0.0.1", 9)), lambda: os.kill(1, 0)):
+        try:
+            attempt()
+        except PermissionError:
+            alone.append(True)
+        except OSError:
+            pass
+    print(json.dumps([os.getuid(), os.getgroups(), len(alone), os.listdir("."), seen]))
+    """
+
+
+def probe_own_uid(hidden: Sequence[Path] = (), landlock: bool = True) -> str:
+    """Why the weaker sandbox does not work here; empty if it does.
+
+    Args:
+        hidden: files and folders that nobody in it may read, besides the course.
+        landlock: see `Sandbox`.
+    """
+    if os.geteuid() != 0:
+        return "only root can give each answer a user of its own. Grade in a container, as root."
+    if not program(network=False):
+        return "the system calls of this kind of machine are not known to the kit."
+    secrets = list(_samples([*_course(), *hidden]))
+    with Sandbox(None, mode=OWN_UID, landlock=landlock) as sandbox:
+        command = sandbox.command([sys.executable, "-c", textwrap.dedent(TRIAL)])
+        try:
+            done = subprocess.run(
+                command,
+                input=json.dumps([str(path) for path in secrets]),
+                capture_output=True,
+                text=True,
+                timeout=PROBE_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"it cannot be started ({error})."
+    try:
+        user, groups, walls, here, seen = json.loads(done.stdout)
+    except ValueError:
+        reason = " ".join(done.stderr.split())[-300:] or f"exit code {done.returncode}"
+        folders = " ".join(str(path) for path in _python_folders())
+        return (
+            f"Python does not start as another user ({reason}). Let everybody read and pass "
+            f"{folders} and the folders above, or install Python elsewhere, such as in /opt."
+        )
+    if (user, groups, walls, here) != (sandbox.user, [], 2, []):
+        return f"it holds nothing back here ({done.stdout.strip()[:200]})."
+    if seen:
+        named = _above(map(Path, seen), [*_course(), *hidden])
+        return (
+            f"every user of this machine can read {seen[0]}. Take that right away, and give the "
+            f"same command again: chmod o-rwx {' '.join(map(str, named))}"
+        )
+    return ""
+
+
+def _launcher(what: str) -> list[str]:
+    return [sys.executable, "-I", "-S", str(LAUNCHER), what]
+
+
+def _fresh_user() -> int:
+    """A number that no user has; it and the next belong to the sandbox."""
+    low, high = 1_000_000, 2_000_000_000
+    if (mapping := Path("/proc/self/uid_map")).exists():  # a container may have few of them
+        mapped = [line.split() for line in mapping.read_text().splitlines()]
+        most = max(int(first) + int(count) for first, _, count in mapped)
+        low, high = (low, high) if most > high else (20_000, min(most, 65_000))
+    return random.SystemRandom().randrange(low, high, 2)
+
+
+def _course() -> list[Path]:
+    """What of the course no answer may read: its solutions, its code, its history."""
+    return [path for name in SECRETS if (path := REPOSITORY / name).exists()]
+
+
+def _samples(paths: Sequence[Path]) -> Iterator[Path]:
+    """The paths, and some files in them."""
+    for path in paths:
+        yield path
+        yield from itertools.islice((p for p in path.rglob("*") if p.is_file()), SAMPLE)
+
+
+def _above(paths: Iterable[Path], folders: Sequence[Path]) -> list[Path]:
+    """Which of the folders the paths are in."""
+    found = {folder: None for path in paths for folder in folders if path.is_relative_to(folder)}
+    return list(found)
+
+
+def _without_course() -> tuple[list[str], list[str]]:
+    """What a process needs of this machine, and folders of which it needs the names only.
+
+    A folder with something of the course's in it is taken apart, since Landlock knows no exception.
+    """
+    shown = {Path(name) for name in SYSTEM if Path(name).exists()} | _python_folders()
+    listed: set[Path] = set()
+    for hidden in _course():
+        while above := {path for path in shown if hidden.is_relative_to(path)}:
+            listed |= above - {hidden}
+            shown |= {one for path in above - {hidden} for one in path.iterdir()}
+            shown -= {*above, hidden}
+    return sorted(map(str, shown)), sorted(map(str, listed))
 
 
 def _system() -> list[str]:

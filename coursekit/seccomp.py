@@ -1,8 +1,9 @@
-"""A filter of system calls for bubblewrap: no namespaces, no memory that belongs to no process.
+"""A filter of system calls: no namespaces, no memory that belongs to no process, no network.
 
 In a user namespace of its own a student's process would be root, and could mount a `tmpfs` as
 large as half of this machine; memory of `memfd_create` and of System V's shared segments is in
-no process's account. Neither Python nor torch needs them to run an answer.
+no process's account. Neither Python nor torch needs them to run an answer. The network is refused
+where there is no bubblewrap to give it one of its own.
 """
 
 import platform
@@ -28,20 +29,30 @@ REFUSED = {  # numbers on x86_64 and aarch64
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
 }
+CONNECT = (42, 203)
+SOCKET, STREAM, KIND = (41, 198), 1, 0xF  # SOCK_STREAM, and the bits of a socket's kind
+LOCAL, NETLINK = 1, 16  # AF_UNIX; and where ZeroMQ asks for the names of interfaces
+SENDS = {"sendto": ((44, 206), 3), "sendmsg": ((46, 211), 2), "sendmmsg": ((307, 269), 3)}
+FAST_OPEN = 0x20000000  # a flag with which sending connects
 CLONE, CLONE3 = (56, 220), (435, 435)
 CLONE_NEWUSER = 0x10000000
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 OTHER_ABI = 0x40000000  # x32
-LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # of classic BPF
-NUMBER, ARCHITECTURE, FLAGS = 0, 4, 16  # places in `struct seccomp_data`
+LOAD, EQUAL, AT_LEAST, ANY_BIT, AND, RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06  # classic BPF
+NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # places in `struct seccomp_data`
 ALLOW, NOT_PERMITTED, NO_SUCH_CALL = 0x7FFF0000, 0x50001, 0x50026
 
 
-def program(machine: str = "") -> bytes:
+Line = tuple[int, int, int, int]  # operation, lines to skip if true and if false, operand
+
+
+def program(machine: str = "", network: bool = True) -> bytes:
     """The filter, as `bwrap --seccomp` reads it; empty for a machine whose numbers are not known.
 
     Args:
         machine: as `platform.machine` has it; this one, if left out.
+        network: False refuses to connect to anything, on the loopback too, and every socket of
+            the network but those at which a kernel is spoken to.
     """
     if (machine or platform.machine()) not in MACHINES:
         return b""
@@ -56,9 +67,23 @@ def program(machine: str = "") -> bytes:
     ]
     for numbers in REFUSED.values():
         lines += [(EQUAL, 0, 1, numbers[which]), (RETURN, 0, 0, NOT_PERMITTED)]
+    lines += [] if network else _no_network(which)
     # clone3's flags are out of a filter's sight; without it, libc takes clone.
     lines += [(EQUAL, 0, 1, CLONE3[which]), (RETURN, 0, 0, NO_SUCH_CALL)]
-    lines += [(EQUAL, 0, 3, CLONE[which]), (LOAD, 0, 0, FLAGS)]
+    lines += [(EQUAL, 0, 3, CLONE[which]), (LOAD, 0, 0, ARGUMENTS)]
     lines += [(ANY_BIT, 0, 1, CLONE_NEWUSER), (RETURN, 0, 0, NOT_PERMITTED)]
     lines += [(RETURN, 0, 0, ALLOW)]
     return b"".join(struct.pack("<HBBI", *line) for line in lines)
+
+
+def _no_network(which: int) -> list[Line]:
+    """With the number of the call loaded, and still loaded afterwards."""
+    lines = [(EQUAL, 0, 1, CONNECT[which]), (RETURN, 0, 0, NOT_PERMITTED)]
+    for numbers, place in SENDS.values():
+        lines += [(EQUAL, 0, 4, numbers[which]), (LOAD, 0, 0, ARGUMENTS + 8 * place)]
+        lines += [(ANY_BIT, 0, 1, FAST_OPEN), (RETURN, 0, 0, NOT_PERMITTED), (RETURN, 0, 0, ALLOW)]
+    lines += [(EQUAL, 0, 8, SOCKET[which])]
+    lines += [(LOAD, 0, 0, ARGUMENTS), (EQUAL, 5, 0, LOCAL), (EQUAL, 4, 0, NETLINK)]
+    lines += [(LOAD, 0, 0, ARGUMENTS + 8), (AND, 0, 0, KIND), (EQUAL, 1, 0, STREAM)]
+    lines += [(RETURN, 0, 0, NOT_PERMITTED), (RETURN, 0, 0, ALLOW)]
+    return lines

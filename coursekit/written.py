@@ -169,6 +169,8 @@ def _outcome(student: str, submission: Submission, wanted: Wanted, marks: Marks)
     state = _state(text, mark)
     if state == "read" and mark.points is not None:
         return Outcome(lesson, name, "read", mark.points, wanted.points, "", mark.comment)
+    if state == "empty" and submission.refused:
+        return Outcome(lesson, name, "refused", 0, wanted.points, "", submission.refused)
     if state == "empty":
         return Outcome(lesson, name, "not attempted", 0, wanted.points)
     message = "The answer has changed since it was read." if mark.points is not None else ""
