@@ -14,6 +14,7 @@ GRADES/kept/NAME.json       what a later call goes on from
 import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coursekit.answers import Key
 from coursekit.collect import read_submission
@@ -23,11 +24,15 @@ from coursekit.layouts import Found, LayoutError, find_handins
 from coursekit.likeness import alike
 from coursekit.names import file_name, one_line
 from coursekit.overview import class_page
-from coursekit.pool import grade_all
+from coursekit.pool import default_workers, grade_all
+from coursekit.progress import Progress
 from coursekit.records import Grade, Submission
 from coursekit.report import number, write_reports
 from coursekit.written import read_marks, with_marks, write_pages
 from styletools.files import write_text
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 KEPT = "kept"
 
@@ -36,10 +41,11 @@ def grade_class(
     paths: Sequence[Path],
     output: Path,
     layout: str = "auto",
-    workers: int = 1,
+    workers: int | None = None,
     unsafe_no_sandbox: bool = False,
     students: Sequence[str] = (),
     say: Callable[[str], None] = print,
+    client: "Client | None" = None,
 ) -> list[Grade]:
     """Grade submissions and write the reports; what was graded before is kept.
 
@@ -47,10 +53,11 @@ def grade_class(
         paths: of the submissions; see `layouts.find_handins`.
         output: folder for all results.
         layout: how the submissions are arranged, one of `layouts.LAYOUTS`.
-        workers: submissions that are graded at the same time.
+        workers: submissions that are graded at the same time; see `pool.default_workers`.
         unsafe_no_sandbox: run answers unprotected: for submissions that you trust.
         students: grade these anew, and no others; the reports are of the whole class.
         say: takes the lines that tell how far it is.
+        client: of a `dask.distributed` scheduler, whose workers grade instead of this machine.
 
     Returns:
         The grades that are known now, of the class.
@@ -60,6 +67,7 @@ def grade_class(
         WrittenError: points in written.csv that cannot be.
         SandboxError: answers cannot be run safely here.
         RebuildError: the lessons cannot be graded as they are.
+        ClusterError: the scheduler does not answer any more, or no worker can grade.
     """
     marks = read_marks(output / "written.csv")
     found = find_handins(paths, layout)
@@ -67,10 +75,15 @@ def grade_class(
     submissions = {handin.student: read_submission(handin) for handin in found.handins}
     chosen = _chosen(submissions, students)
     grades = {} if not students else _kept(submissions, output)
-    coming = grade_all(chosen, output / KEPT, workers, unsafe_no_sandbox, again=bool(students))
-    for done, grade in enumerate(coming, start=1):
-        grades[grade.student] = grade
-        say(f"{done}/{len(chosen)} {_line(grade, submissions[grade.student])}")
+    with Progress(len(chosen), say) as progress:
+        coming = grade_all(
+            chosen, output / KEPT, workers or default_workers(), unsafe_no_sandbox,
+            again=bool(students),
+            client=client, say=progress.say, begin=progress.begin,
+        )  # fmt: skip
+        for grade in coming:
+            grades[grade.student] = grade
+            progress.done(_line(grade, submissions[grade.student]))
     figures: dict[tuple[str, Key], list[str]] = {}
     for handin in found.handins:
         figures |= save_figures(handin, output / "written")

@@ -8,6 +8,7 @@ import click
 from coursekit import build as building
 from coursekit.layouts import LAYOUTS
 from styletools.cli import Group
+from styletools.cli_runs import connect
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
@@ -67,9 +68,14 @@ def build(lessons: tuple[str, ...], execute: bool, check: bool, notebooks: Path)
     "--workers",
     metavar="N",
     type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    help="Submissions that are graded at the same time; each takes up to 4 GB of memory.",
+    help="Submissions that are graded at the same time, each with up to 4 GB of memory; as many "
+    "as this machine has cores and memory for, if left out.",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Grade on the workers of a dask cluster: tcp://HOST:8786. They need this course, "
+    "installed, and no files.",
 )
 @click.option(
     "--layout",
@@ -93,7 +99,8 @@ def build(lessons: tuple[str, ...], execute: bool, check: bool, notebooks: Path)
 def grade(
     submissions: tuple[Path, ...],
     output: Path,
-    workers: int,
+    workers: int | None,
+    scheduler: str | None,
     layout: str,
     students: tuple[str, ...],
     unsafe_no_sandbox: bool,
@@ -106,17 +113,23 @@ def grade(
     """
     from coursekit.batch import grade_class
 
+    if workers and scheduler:
+        raise click.UsageError("Give --workers or --scheduler: its workers know their number.")
     if unsafe_no_sandbox:
         click.echo(
             "No sandbox: the answers run with your rights. Every page will say so.", err=True
         )
+    client = connect(scheduler) if scheduler else None
     try:
         grades = grade_class(
-            submissions, output, layout, workers, unsafe_no_sandbox, students, click.echo
+            submissions, output, layout, workers, unsafe_no_sandbox, students, click.echo, client
         )
     except KeyboardInterrupt:
         click.echo("Interrupted. The same command goes on.", err=True)
         sys.exit(INTERRUPTED)
+    finally:
+        if client:
+            client.close()
     statuses = {g.student: [outcome.status for outcome in g.outcomes] for g in grades}
     failed = [student for student, found in statuses.items() if "infrastructure" in found]
     unread = sum(found.count("to be read") for found in statuses.values())

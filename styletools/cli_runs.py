@@ -50,7 +50,7 @@ def sweep(file: str, store: str | None, scheduler: str | None, dry_run: bool) ->
     if dry_run:
         _say_plan(*plans.plan(base, grid, contents, styles, runs))
         return
-    client = _connect(scheduler) if scheduler else None
+    client = connect(scheduler) if scheduler else None
     try:
         done = sweeps.sweep(base, grid, contents, styles, runs, client)
     except (StoppedError, KeyboardInterrupt):
@@ -199,7 +199,12 @@ def _say_plan(items: Any, failures: dict[str, str]) -> None:
     click.echo(f"{len(todo)} of {len(items)} runs to do, {steps} steps.")
 
 
-def _connect(address: str) -> Any:
+def connect(address: str) -> Any:
+    """A client of the scheduler there.
+
+    Raises:
+        ClusterError: there is none, or no dask here.
+    """
     from styletools.cluster import ClusterError
 
     try:

@@ -131,11 +131,23 @@ class Cluster:
                 return item, reason(error)
 
     def _check(self) -> None:
-        if self.client.status != "running":
-            raise ClusterError(
-                "The scheduler does not answer any more. All finished runs are kept; start it "
-                "again, and do the same."
-            )
+        check(self.client, "All finished runs are kept")
+
+
+def check(client: "Client", kept: str) -> None:
+    """Notice that the scheduler is gone.
+
+    Args:
+        client: of the scheduler.
+        kept: what is not lost, for the message.
+
+    Raises:
+        ClusterError: it is.
+    """
+    if client.status != "running":
+        raise ClusterError(
+            f"The scheduler does not answer any more. {kept}; start it again, and do the same."
+        )
 
 
 def _work(
@@ -153,7 +165,7 @@ def _work(
 
     worker = get_worker()
     key = worker.get_current_task()
-    torch.set_num_threads(max(1, CPU_COUNT // places.get(_machine(worker.address), 1)))
+    torch.set_num_threads(max(1, CPU_COUNT // places.get(machine(worker.address), 1)))
     reported = 0.0
 
     def report(step: Step) -> None:
@@ -177,9 +189,10 @@ def _places(client: "Client") -> dict[str, int]:
     """{machine: how many runs it does at once}."""
     places: dict[str, int] = {}
     for address, threads in client.nthreads().items():
-        places[_machine(address)] = places.get(_machine(address), 0) + threads
+        places[machine(address)] = places.get(machine(address), 0) + threads
     return places
 
 
-def _machine(address: str) -> str:
+def machine(address: str) -> str:
+    """The host of a worker's address."""
     return urlparse(address).hostname or address

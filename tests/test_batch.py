@@ -11,6 +11,7 @@ from handins import notebook, pack, save
 from coursekit import batch
 from coursekit.cli import main
 from coursekit.names import file_name
+from coursekit.pool import default_workers
 from coursekit.records import Grade, Outcome
 from styletools.errors import StyletoolsError
 
@@ -20,7 +21,8 @@ def graded(monkeypatch):
     """Grading replaced: five points for whoever's answer was read; notes the calls."""
     calls = []
 
-    def grade_all(submissions, output, workers=1, unsafe_no_sandbox=False, again=False):
+    def grade_all(submissions, output, workers, unsafe_no_sandbox, again, begin, **_):
+        begin(len(submissions))
         calls.append(([s.student for s in submissions], workers, again))
         for submission in submissions:
             broken = submission.student == "zoe"
@@ -85,7 +87,8 @@ def test_one_student_alone_leaves_the_others_as_they_are(graded, submissions, tm
     assert run(submissions, "-o", tmp_path / "grades").exit_code == 0
     answer = run(submissions, "-o", tmp_path / "grades", "--student", "bob")
     assert answer.exit_code == 0
-    assert graded == [(["ada", "bob", "mallory"], 1, False), (["bob"], 1, True)]
+    workers = default_workers()
+    assert graded == [(["ada", "bob", "mallory"], workers, False), (["bob"], workers, True)]
     assert set(rows(tmp_path / "grades")) == {"ada", "bob", "mallory"}
 
 
@@ -102,7 +105,7 @@ def test_without_a_sandbox_it_is_said_everywhere(graded, submissions, tmp_path):
     pages = [*(tmp_path / "grades/students").glob("*.html"), tmp_path / "grades/index.html"]
     assert len(pages) == 4
     for page in pages:
-        assert "Graded without a sandbox." in page.read_text()
+        assert "Graded without a sandbox" in page.read_text()
 
 
 def test_layout_can_be_overridden_and_is_said(graded, tmp_path):
