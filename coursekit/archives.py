@@ -1,7 +1,8 @@
 """The files of a submission, read where they lie: nothing is unpacked to disk, nothing followed.
 
-A student may send anything. Notebooks are kept as bytes, pictures as their hash, of all else only
-the name; what no honest hand-in holds (links, paths that lead out, bombs) refuses the whole.
+A student may send anything. Notebooks are kept as bytes, pictures and runs as their hash, of all
+else only the name; what no honest hand-in holds (links, paths that lead out, bombs) refuses the
+whole.
 """
 
 import errno
@@ -33,8 +34,13 @@ MAX_NAME = 400
 CHUNK = 1 << 20
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+RUN_FILES = {"run.json": MEGABYTE, "losses.csv": 20 * MEGABYTE}  # bytes that are looked at
+PREVIEW = re.compile(r"(.*/)?previews/step_\d+\.png")  # a run's, from on the way: of no interest
 ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z"}
-NOT_LOOKED_AT = {"__MACOSX", ".ipynb_checkpoints", ".git", ".venv", "venv", "__pycache__"}
+NOT_LOOKED_AT = {
+    "__MACOSX", ".git", ".ipynb_checkpoints", ".locks", ".unfinished", ".venv", "venv",
+    "__pycache__",
+}  # fmt: skip
 MISLEADING = re.compile("[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")  # control, turned direction
 REMEDY = "Hand in the notebooks themselves, or a plain ZIP file of their folder."
 
@@ -50,12 +56,14 @@ class Files:
     Attributes:
         notebooks: {name: bytes}.
         pictures: {name: SHA-256 in hexadecimal digits}.
+        runs: likewise, of the files that describe runs.
         others: the names of all else.
         notes: what was left out, and why.
     """
 
     notebooks: dict[str, bytes] = field(default_factory=dict)
     pictures: dict[str, str] = field(default_factory=dict)
+    runs: dict[str, str] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _left: int = MAX_READ
@@ -72,12 +80,17 @@ class Files:
                 raise SubmissionError(f"More than {MAX_NOTEBOOKS} notebooks. {REMEDY}")
             self.notebooks[name] = b"".join(self._chunks(name, file, MAX_NOTEBOOK))
         elif suffix in PICTURES and size <= MAX_PICTURE:
-            digest = hashlib.sha256()
-            for chunk in self._chunks(name, file, MAX_PICTURE):
-                digest.update(chunk)
-            self.pictures[name] = digest.hexdigest()
+            self.pictures[name] = self._hash(name, file, MAX_PICTURE)
+        elif size <= RUN_FILES.get(PurePosixPath(name).name, -1):
+            self.runs[name] = self._hash(name, file, size)
         else:
             self.others.append(name)
+
+    def _hash(self, name: str, file: BinaryIO, limit: int) -> str:
+        digest = hashlib.sha256()
+        for chunk in self._chunks(name, file, limit):
+            digest.update(chunk)
+        return digest.hexdigest()
 
     def _chunks(self, name: str, file: BinaryIO, limit: int) -> Iterator[bytes]:
         """The file in pieces; what it really holds counts, not what an archive says."""
@@ -116,7 +129,7 @@ def read_files(path: Path, files: Files | None = None, name: str = "") -> Files:
                 suffix = path.suffix.lower()
                 if suffix == ".zip":
                     read_zip(file, files, prefix)
-                elif suffix == ".ipynb" or suffix in PICTURES:
+                elif suffix == ".ipynb" or is_material(name or path.name):
                     files.add(name or path.name, file, path.stat().st_size)
                 else:
                     kind = shown(suffix) or "without a suffix"
@@ -166,6 +179,12 @@ def read_zip(file: BinaryIO, files: Files, prefix: str = "") -> None:
     except (NotImplementedError, OverflowError, MemoryError) as error:
         text = f"{type(error).__name__}: {error}"[:200]
         raise SubmissionError(f"No ordinary ZIP file ({shown(text)}). {REMEDY}") from None
+
+
+def is_material(name: str) -> bool:
+    """Whether grading may need the file itself, besides the notebooks: pictures and runs."""
+    path = PurePosixPath(name)
+    return path.suffix.lower() in PICTURES or path.name in RUN_FILES
 
 
 def shown(name: str) -> str:
@@ -221,7 +240,8 @@ def _plain(name: str) -> str:
 
 def _of_interest(name: str) -> bool:
     parts = PurePosixPath(name).parts
-    return bool(parts) and not NOT_LOOKED_AT & set(parts) and not parts[-1].startswith("._")
+    hidden = not parts or NOT_LOOKED_AT & set(parts) or parts[-1].startswith("._")
+    return not hidden and not PREVIEW.fullmatch(name)
 
 
 def _read_folder(folder: Path, files: Files, prefix: str) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
 from coursekit.answers import NOTEBOOKS
-from coursekit.archives import PICTURES, Files, SubmissionError, read_all
+from coursekit.archives import Files, SubmissionError, is_material, read_all
 from coursekit.grading import Grader, course_digest
 from coursekit.names import one_line
 from coursekit.ownpictures import MAX_BYTES
@@ -233,18 +233,18 @@ def whole_course(notebooks: Path = NOTEBOOKS) -> str:
 
 
 def pack(submission: Submission) -> bytes:
-    """A submission with its pictures, without a path of this machine."""
+    """A submission with its pictures and runs, without a path of this machine."""
     pictures: list[tuple[str, bytes]] = []
 
     class Packed(Files):
         left = MAX_BYTES
 
         def add(self, name: str, file: BinaryIO, size: int) -> None:
-            if PurePosixPath(name).suffix.lower() in PICTURES and size <= self.left:
+            if is_material(name) and size <= self.left:
                 pictures.append((name, file.read(self.left)))
                 self.left -= len(pictures[-1][1])
 
-    if submission.pictures:
+    if submission.pictures or submission.runs:
         with contextlib.suppress(SubmissionError):
             read_all(submission.places, Packed())
     given = {one.name: getattr(submission, one.name) for one in fields(submission)}
@@ -254,7 +254,7 @@ def pack(submission: Submission) -> bytes:
 
 @contextlib.contextmanager
 def unpacked(parcel: bytes) -> Iterator[Submission]:
-    """The submission, with its pictures in a temporary folder."""
+    """The submission, with its pictures and runs in a temporary folder."""
     given = pickle.loads(parcel)
     with tempfile.TemporaryDirectory(prefix="coursekit-sent-") as folder:
         path = Path(folder, given.pop("path"))

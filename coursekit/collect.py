@@ -16,6 +16,7 @@ from coursekit.archives import Files, SubmissionError, read_all, shown
 from coursekit.layouts import Handin, find_handins
 from coursekit.records import Submission
 from coursekit.saved import Book, read_book
+from coursekit.single import find_single, single_answers
 
 SHOWN_FILES = 8
 
@@ -44,7 +45,8 @@ def read_submission(handin: Handin, release: Release | None = None) -> Submissio
     try:
         files = read_all(handin.places)
         books, notes = _books(files)
-        answers, remarks = find_answers(books, release)
+        found = find_single(books, release)
+        answers, remarks = single_answers(books, found) if found else find_answers(books, release)
         notes += [*remarks, *discarded(books, release)]
     except SubmissionError as error:
         return Submission(handin.student, path, {}, handin.notes, refused=str(error))
@@ -57,6 +59,7 @@ def read_submission(handin: Handin, release: Release | None = None) -> Submissio
         answers,
         (*handin.notes, *notes),
         pictures=files.pictures,
+        runs=files.runs,
         places=handin.places,
     )
 

@@ -19,8 +19,16 @@ from pathlib import Path, PurePosixPath
 from coursekit import diagnosis, ownpictures, verdicts
 from coursekit.answers import NOTEBOOKS
 from coursekit.kernelkit import KIT, write_kernel_kit
-from coursekit.rebuild import Reference, Todo, is_stub, read_todos, rebuild, verdict_id
-from coursekit.records import Grade, Outcome, Submission
+from coursekit.rebuild import (
+    Reference,
+    Todo,
+    is_stub,
+    read_single_todos,
+    read_todos,
+    rebuild,
+    verdict_id,
+)
+from coursekit.records import SINGLE, Grade, Outcome, Submission
 from coursekit.running import CellResult, Seconds, run_notebook
 from coursekit.sandbox import NONE, WORK, Sandbox, choose
 from styletools.files import file_sha256
@@ -32,7 +40,7 @@ ENDS = 4  # of a picture's name, at which the kernel is shown it
 MOST_WORDS = 6_000  # of bubblewrap's command for them; it takes 9,000 in all
 GRADED_WITH = (
     "diagnosis grading kernelkit ownpictures ownuid rebuild recorder running sandbox seccomp "
-    "verdicts"
+    "single standins verdicts"
 )
 
 
@@ -103,6 +111,7 @@ class Grader:
             RebuildError: the lessons cannot be graded as they are.
         """
         self.todos = read_todos(self.notebooks)
+        self.single_todos = read_single_todos(self.notebooks)
         self.mode, self.trouble = NONE, ""
         if not self.unsafe_no_sandbox:
             self.mode, self.trouble = choose(self.allow_weaker_sandbox, self.hidden)
@@ -128,9 +137,10 @@ class Grader:
 
         Args:
             submission: of one student.
-            lesson: whose TODOs count alone; all lessons', if left out.
+            lesson: whose TODOs count alone; all lessons', if left out. The single exercise has
+                its own.
         """
-        todos = self.todos_of(lesson)
+        todos = self.todos_of(SINGLE if submission.single else lesson)
         if self.trouble:
             outcomes = [self.unknown(todo, self.trouble) for todo in todos]
         elif submission.refused:
@@ -140,7 +150,9 @@ class Grader:
         return Grade(submission.student, tuple(outcomes), submission.notes, self.mode)
 
     def todos_of(self, lesson: str = "") -> tuple[Todo, ...]:
-        """The TODOs of a lesson; of all, if none is named."""
+        """The TODOs of a lesson, or of the single exercise; of all lessons, if none is named."""
+        if lesson == SINGLE:
+            return self.single_todos
         return tuple(todo for todo in self.todos if lesson in ("", todo.lesson))
 
     # --- Running ---------------------------------------------------------------------------------
@@ -352,7 +364,9 @@ def course_digest(notebooks: Path) -> str:
     """Of the lessons, the kit, and the code that answers are graded with."""
     own = [Path(__file__).with_name(f"{name}.py") for name in GRADED_WITH.split()]
     built = [
-        path for name in ("reference", "student") for path in (notebooks / name).glob("*.ipynb")
+        path
+        for name in ("reference", "student", "single/reference", "single/student")
+        for path in (notebooks / name).glob("*.ipynb")
     ]
     files = sorted([*KIT.rglob("*.py"), *own, *built])
     parts = [f"{path.name} {file_sha256(path)}" for path in files]

@@ -88,8 +88,8 @@ def judge(
         elif path.lower().startswith(("http:/", "https:/")):
             says = f"`{variable}` is an address, which is not looked up here."
             choices[variable] = Choice("different", says)
-        elif file := _handed_in(path, pictures):
-            chosen[variable] = file
+        elif found := best_match(path, pictures):
+            chosen[variable] = pictures[found]
         elif name in kit_pictures:
             choices[variable] = Choice("different", f"`{variable}` is the kit's own {name}.")
         elif alone:
@@ -102,18 +102,24 @@ def judge(
     return {variable: choices[variable] for variable in names}
 
 
-def _handed_in(path: str, pictures: Mapping[str, Path]) -> Path | None:
-    """The file whose name shares most with the path; the notebook's own place is not known."""
-    wanted = PurePosixPath(path).parts
-    best: tuple[int, str] | None = None
-    for name in pictures:
+def best_match(path: str, names: Iterable[str], least: int = 1) -> str:
+    """The name that shares most parts with the path, from its end; "" for none.
+
+    Args:
+        path: as a student wrote it; the notebook's own place is not known.
+        names: in the submission.
+        least: parts that must be the same.
+    """
+    wanted = PurePosixPath(path.replace("\\", "/")).parts
+    best = (least - 1, "")
+    for name in names:
         parts = PurePosixPath(name).parts
         same = 0
         while same < min(len(parts), len(wanted)) and parts[-1 - same] == wanted[-1 - same]:
             same += 1
-        if same and (best is None or same > best[0]):
+        if same > best[0]:
             best = (same, name)
-    return pictures[best[1]] if best else None
+    return best[1]
 
 
 def _opened(

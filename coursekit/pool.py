@@ -149,6 +149,6 @@ def _known(order: _Order) -> Grade | None:
 def _digest(course: str, submission: Submission) -> str:
     """Of all that a grade depends on."""
     answers = [[*key, answer.source] for key, answer in sorted(submission.answers.items())]
-    pictures = sorted(submission.pictures.items())
-    whole = [course, submission.student, answers, pictures, submission.notes, submission.refused]
+    files = [sorted(submission.pictures.items()), sorted(submission.runs.items())]
+    whole = [course, submission.student, answers, files, submission.notes, submission.refused]
     return hashlib.sha256(json.dumps(whole).encode()).hexdigest()

@@ -26,6 +26,7 @@ So they are where a whole hand-in was "refused", because nothing of it could be 
 decides, and a damaged archive of an honest student costs nothing until then.
 The last two are of written answers, which a person reads and gives points for.
 """
+SINGLE = "single"  # the lesson of the answers in a single exercise notebook
 OPEN = ("infrastructure", "refused", "to be read")  # points that nobody knows yet
 
 
@@ -57,6 +58,7 @@ class Submission:
         notes: what was discarded or looks odd.
         refused: why nothing of it could be read, if so.
         pictures: {name: SHA-256 in hexadecimal digits} of the picture files in it.
+        runs: likewise, of the files that describe runs.
         places: all files and folders of it, and the names under which they are read ("": their
             own); the path alone, if left out.
     """
@@ -67,12 +69,18 @@ class Submission:
     notes: tuple[str, ...] = ()
     refused: str = ""
     pictures: Mapping[str, str] = field(default_factory=dict)
+    runs: Mapping[str, str] = field(default_factory=dict)
     places: tuple[tuple[Path, str], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.places:
             object.__setattr__(self, "places", ((self.path, ""),))
         _make_writable(self)
+
+    @property
+    def single(self) -> bool:
+        """Whether it is the single exercise notebook, and not the lessons."""
+        return any(lesson == SINGLE for lesson, _ in self.answers)
 
 
 @dataclass(frozen=True)

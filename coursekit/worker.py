@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 from coursekit.grading import Grader
 from coursekit.rebuild import Todo
 from coursekit.records import Grade, Outcome, Submission
+from coursekit.tuning import with_experiments
 
 MEMORY = 4 << 30  # bytes that one submission may take, in the worst case
 TRIES = 2  # of a submission whose process ends
@@ -155,10 +156,11 @@ def settings_of(grader: Grader) -> dict[str, Any]:
 def graded(grader: Grader, submission: Submission) -> Grade:
     """Grade a submission; where the grader fails, it is not graded, and the others go on."""
     try:
-        return grader.grade(submission)
+        grade = grader.grade(submission)
     except Exception as error:
         message = f"The grader failed: {type(error).__name__}: {error}"[:500]
-        return not_graded(submission, grader.todos, message)
+        grade = not_graded(submission, grader.todos, message)
+    return with_experiments(grade, submission)
 
 
 def not_graded(submission: Submission, todos: Sequence[Todo], message: str) -> Grade:

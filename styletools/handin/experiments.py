@@ -363,12 +363,12 @@ def _faults(name: str, record: Record, history: History) -> Iterator[Fault]:
     yield from _edited(record)
     yield from _sums(config, history)
     yield from _ends(record, history)
-    if _from_content(config) and history["content"][0] > 1e-3 * history["content"].max():
+    if starts_as_content(config) and history["content"][0] > 1e-3 * history["content"].max():
         text = "The content loss does not begin at 0, although the target starts as the content."
         yield Fault("first loss", text)
 
 
-def _from_content(config: TransferConfig) -> bool:
+def starts_as_content(config: TransferConfig) -> bool:
     """Whether the first step's target is the content, in its full size."""
     return config.start == "content" and config.levels == 1
 
@@ -395,7 +395,7 @@ def _sums(config: TransferConfig, history: History) -> Iterator[Fault]:
         "style": (layers + 0 * total, "the weighted sum of its layers"),
     }
     for name, (wanted, words) in sums.items():
-        near = np.abs(history[name] - wanted) <= ROUNDING * np.abs(wanted) + 1e-9
+        near = np.abs(history[name] - wanted) <= ROUNDING * np.abs(wanted)
         off = ~(near & np.isfinite(wanted))
         if off.any():
             row = int(np.argmax(off))
@@ -430,7 +430,7 @@ def _beside(
         for name, history in histories.items()
         if "base" in histories
         and chosen[name].material == chosen["base"].material
-        and _from_content(chosen[name].config)
+        and starts_as_content(chosen[name].config)
     }
     base = alike.pop("base", {})
     layers = list(chosen["base"].config.style_weights) if base else []
