@@ -39,8 +39,8 @@ NO_MEMORY = ("MemoryError", "allocate memory", "not enough memory")
 ENDS = 4  # of a picture's name, at which the kernel is shown it
 MOST_WORDS = 6_000  # of bubblewrap's command for them; it takes 9,000 in all
 GRADED_WITH = (
-    "diagnosis grading kernelkit ownpictures ownuid rebuild recorder running sandbox seccomp "
-    "single standins verdicts"
+    "diagnosis grading kernelkit measuring ownpictures ownuid pixels rebuild recorder running "
+    "sandbox seccomp single standins tuning verdicts"
 )
 
 
