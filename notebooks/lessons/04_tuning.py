@@ -75,6 +75,11 @@ print("layer weights:", BASE.style_weights)
 # losses, and all settings. Asked for a run that is there already, with the same pictures and
 # settings, it finds it instead of computing it again. So you may restart the kernel whenever you
 # like, or stop a run: next time, it goes on from there.
+#
+# *How runs are graded (2 points each):* the base run and (a) to (d) are in `runs`, whole, with the
+# settings that are asked for; and their losses and pictures are what such runs give. Lesson 5 hands
+# them in, and tells you first what it finds. Own pictures and another size are welcome, as long as
+# they are the same for all five.
 
 # %%
 content = bundled("content")["chelsea"]
@@ -122,7 +127,7 @@ def against_base(name):
         print(f"{part} loss: {run[part] / base[part]:.1f} times the base run's")
 
 
-# %% tags=["nbval-ignore-output"]
+# %% grade_id="experiment_base" points=2 tags=["nbval-ignore-output"]
 run("base", BASE)
 
 # %%
@@ -169,7 +174,7 @@ print("the same picture, the same total:", totals[0] == totals[1])
 # α = 10 and β = 10⁵: compared with the base run, style counts a hundredth as much against content.
 # *Before you run it: what do you expect, of the picture and of the two losses?*
 
-# %% grade_id="experiment_a" tags=["nbval-ignore-output"]
+# %% grade_id="experiment_a" points=2 tags=["nbval-ignore-output"]
 run("a", BASE.replace(content_weight=10, style_weight=1e5))
 
 # %%
@@ -203,7 +208,7 @@ against_base("a")
 #
 # 0.001 instead of 0.003: the optimiser takes shorter steps, and just as many of them.
 
-# %% grade_id="experiment_b" tags=["nbval-ignore-output"]
+# %% grade_id="experiment_b" points=2 tags=["nbval-ignore-output"]
 run("b", BASE.replace(learning_rate=0.001))
 
 # %%
@@ -236,7 +241,7 @@ against_base("b")
 #
 # 5000 instead of 2000. The longest run; time for a cup of tea.
 
-# %% grade_id="experiment_c" tags=["nbval-ignore-output"]
+# %% grade_id="experiment_c" points=2 tags=["nbval-ignore-output"]
 run("c", BASE.replace(steps=lessons.steps(5000)))
 
 # %%
@@ -278,7 +283,7 @@ print(f"(c) at the base run's last step, ÷ base run: {same_step / last['total']
 # All layer weights 1.0, and 1000 steps. Compared with the base run, the deep layers `conv3_1` to
 # `conv5_1` count five times as much.
 
-# %% grade_id="experiment_d" tags=["nbval-ignore-output"]
+# %% grade_id="experiment_d" points=2 tags=["nbval-ignore-output"]
 equal_weights = dict.fromkeys(BASE.style_weights, 1.0)
 run("d", BASE.replace(style_weights=equal_weights, steps=lessons.steps(1000)))
 

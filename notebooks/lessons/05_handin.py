@@ -2,7 +2,8 @@
 # # 5 · Handing in
 #
 # One call looks whether everything is there, one call writes the report and packs what your course
-# asks for: the notebooks with their outputs, a README, the report as PDF and as a web page.
+# asks for: the notebooks with their outputs, the runs of the experiments, a README, the report as
+# PDF and as a web page.
 #
 # Only what is **saved** can be handed in: save lessons 1 to 4 (Ctrl + S) before you go on.
 
@@ -35,7 +36,8 @@ lessons.begin()  # figures appear below the cell that returns them
 # ## Is everything there?
 #
 # Each line says what is missing and what to do about it. A wrong answer is not missing: it is
-# handed in as it is.
+# handed in as it is, and so is an experiment whose settings are others. The experiments are looked
+# up in the folder `runs`, where lesson 4 keeps them.
 
 # %% tags=["nbval-ignore-output", "output-not-kept"]
 from styletools import handin

@@ -25,6 +25,7 @@ from styletools.handin.report import Author, Report, all_pictures, compose
 __all__ = ["TODOS", "WRITTEN", "Author", "Problem", "check", "submit"]
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the same input gives the same file
+RUNS_FOLDER = "runs"  # beside the notebooks, as in lesson 04
 LARGEST_FILE = 25_000_000  # bytes of a picture that goes along
 
 
@@ -40,7 +41,7 @@ def check(folder: str | Path = ".") -> list[Problem]:
     Returns:
         Nothing but an empty list, if all is there.
     """
-    work = collect(folder)
+    work = _with_runs(collect(folder))
     _print(work, list(work.problems))
     return list(work.problems)
 
@@ -64,7 +65,7 @@ def submit(
         no lesson at all.
     """
     folder = Path(folder)
-    work = collect(folder)
+    work = _with_runs(collect(folder))
     problems = [*_unnamed(author), *work.problems]
     if problems and not (allow_incomplete and work.notebooks):
         _print(work, problems)
@@ -85,10 +86,34 @@ def submit(
     return target
 
 
+def _with_runs(work: Work) -> Work:
+    """With what there is of lesson 04's experiments, once that was run."""
+    tuning = work.notebooks.get("04_tuning")
+    if tuning is None or not tuning.executed:
+        return work
+    from styletools.handin import experiments  # torch takes a moment
+
+    findings = experiments.look(work.folder / RUNS_FOLDER)
+    remedy = f"Run its cell in {tuning.path.name}: finished runs are kept there."
+    problems, notes = list(work.problems), list(work.notes)
+    for name, finding in findings.items():
+        where = f"{RUNS_FOLDER} · experiment_{name}"
+        if finding.status == "not attempted":
+            problems.append(Problem(where, "the run is not there", remedy))
+        elif finding.status != "passed":
+            says = f"{finding.status}: {finding.folder}: {finding.message}"
+            notes.append(f"{where}: {says} It is handed in as it is.")
+    good = [name for name, finding in findings.items() if finding.status == "passed"]
+    says = f"{RUNS_FOLDER}: {', '.join(good)} are there and agree with what is asked for"
+    return replace(work, problems=tuple(problems), notes=tuple(notes), runs=says if good else "")
+
+
 def _print(work: Work, problems: list[Problem]) -> None:
     for notebook in work.notebooks.values():
         minutes = max(0, time.time() - notebook.path.stat().st_mtime) / 60
         print(f"{notebook.path.name}: last saved {_ago(minutes)}")
+    if work.runs:
+        print(work.runs)
     for note in work.notes:
         print(f"! {note}")
     alike: dict[tuple[str, str, str], list[str]] = {}  # what one remedy helps is one entry
@@ -129,6 +154,8 @@ def _pack(report: Report, work: Work, page: str, document: bytes) -> bytes:
         name = path.relative_to(work.folder).as_posix()
         if "/." not in name and _is_picture(path):
             files[name] = path.read_bytes()
+    for name, data in _packed_runs(work).items():
+        files[f"{RUNS_FOLDER}/{name}"] = data
     for name, picture in all_pictures(report):
         files[f"images/report/{name}"] = picture.data
     files["README.md"] = _readme(report, sorted(files)).encode()
@@ -141,6 +168,12 @@ def _pack(report: Report, work: Work, page: str, document: bytes) -> bytes:
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, files[name])
     return buffer.getvalue()
+
+
+def _packed_runs(work: Work) -> dict[str, bytes]:
+    from styletools.handin import experiments  # torch takes a moment
+
+    return experiments.packed(work.folder / RUNS_FOLDER)
 
 
 def _readme(report: Report, names: list[str]) -> str:

@@ -126,6 +126,7 @@ class Work:
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
     verdicts: dict[str, str]  # name of a TODO: "passed", "not attempted", "wrong", "raised", …
+    runs: str = ""  # a line on the experiments
 
 
 def read_notebook(path: Path) -> Notebook:
