@@ -9,6 +9,8 @@ Without `-p` this file does nothing. It is no entry point, so that a plain
 """
 
 from collections.abc import Generator, Iterator
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from coursekit import quickstart  # noqa: F401  # first
 from coursekit.answers import lesson_names
 from coursekit.collect import collect
 from coursekit.grading import Grader
-from coursekit.records import Grade, Outcome
+from coursekit.records import SINGLE, Grade, Outcome, Submission
 from coursekit.sandbox import REPOSITORY
 
 GRADER = pytest.StashKey[Grader]()
@@ -30,6 +32,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--unsafe-no-sandbox",
         action="store_true",
         help="Run the answers unprotected, for submissions that you trust.",
+    )
+    parser.getgroup("coursekit").addoption(
+        "--allow-weaker-sandbox",
+        action="store_true",
+        help="Where bubblewrap does not work, run each answer as a user of its own (as root only).",
     )
 
 
@@ -58,7 +65,11 @@ def pytest_configure(config: pytest.Config) -> None:
         UsageError: there is no sandbox.
     """
     config.stash[GRADES] = []
-    config.stash[GRADER] = grader = Grader(unsafe_no_sandbox=config.option.unsafe_no_sandbox)
+    config.stash[GRADER] = grader = Grader(
+        unsafe_no_sandbox=config.option.unsafe_no_sandbox,
+        allow_weaker_sandbox=config.option.allow_weaker_sandbox,
+        hidden=[path for arg in config.args if (path := Path(arg)).exists()],
+    )
     config.add_cleanup(lambda: grader.__exit__())
     if grader.trouble:
         raise pytest.UsageError(
@@ -91,9 +102,17 @@ class SubmissionFile(pytest.File):
 
     grade: Grade | None = None
 
+    @cached_property
+    def submission(self) -> Submission:
+        """The notebook, read."""
+        [submission] = collect([self.path])
+        return submission
+
     @property
     def lesson(self) -> str:
-        """The lesson that the file is named like; empty for none."""
+        """The lesson that the file is named like, or the single exercise; empty for neither."""
+        if self.submission.single:
+            return SINGLE
         stem = self.path.stem.lower()
         return next((name for name in lesson_names() if name in stem), "")
 
@@ -105,8 +124,7 @@ class SubmissionFile(pytest.File):
     def graded(self) -> Grade:
         """The grade; the first test that asks has it made."""
         if self.grade is None:
-            [submission] = collect([self.path])
-            self.grade = self.config.stash[GRADER].grade(submission, self.lesson)
+            self.grade = self.config.stash[GRADER].grade(self.submission, self.lesson)
             self.config.stash[GRADES].append(self.grade)
         return self.grade
 

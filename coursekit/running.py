@@ -137,5 +137,7 @@ def _wait(command: Sequence[str], folder: Path, seconds: float) -> None:
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
+            pass
+        finally:
             process.kill()  # with all that it started: they die with their parents
             process.wait()
