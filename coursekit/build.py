@@ -199,6 +199,13 @@ def solution_lines(reference: NotebookNode) -> set[str]:
     return lines
 
 
+def folders(notebooks: Path, names: Sequence[str] = ()) -> list[Path]:
+    """The folders that hold the sources named: the lessons', and the single exercise's."""
+    both = [notebooks, *(path.parent for path in notebooks.glob("single/lessons"))]
+    named = [one for one in both if any((one / "lessons" / f"{n}.py").exists() for n in names)]
+    return named if len(named) == 1 else both
+
+
 def _sources(folder: Path, names: Sequence[str]) -> list[Path]:
     known = {path.stem: path for path in sorted((folder / "lessons").glob("*.py"))}
     for name in names:

@@ -45,7 +45,7 @@ def read_submission(handin: Handin, release: Release | None = None) -> Submissio
     try:
         files = read_all(handin.places)
         books, notes = _books(files)
-        found = find_single(books, release)
+        found = find_single(books, release, handin.single)
         answers, remarks = single_answers(books, found) if found else find_answers(books, release)
         notes += [*remarks, *discarded(books, release)]
     except SubmissionError as error:

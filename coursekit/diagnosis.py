@@ -40,8 +40,8 @@ def write_whole_kit(folder: Path) -> None:
 
     unneeded = shutil.ignore_patterns("data", "__pycache__")
     shutil.copytree(KIT, folder / "styletools", ignore=unneeded)
-    for script in (Path(__file__), Path(__file__).with_name("verdicts.py")):
-        shutil.copy(script, folder)
+    for script in ("diagnosis.py", "verdicts.py", "standins.py"):
+        shutil.copy(Path(__file__).with_name(script), folder)
 
 
 def diagnose(
@@ -109,7 +109,8 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
 
 def _main() -> None:
     """In the sandbox: a line for each answer, as soon as its check has ended."""
-    import verdicts  # type: ignore[import-not-found]  # a copy, beside this script
+    import standins  # type: ignore[import-not-found]  # copies, beside this script
+    import verdicts  # type: ignore[import-not-found]
 
     import styletools
     from styletools import checks
@@ -118,7 +119,8 @@ def _main() -> None:
     out = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what answers print is not wanted
     given = ("STYLE_WEIGHTS", "bundled", "load_image", "save_image", "to_image", "checks")
-    desk = verdicts.Desk({name: getattr(styletools, name) for name in given})
+    offers = {name: getattr(styletools, name) for name in given}
+    desk = verdicts.Desk({**offers, **standins.OFFERS})
     for name, source in request["needs"].items():
         desk.give(name, source)
     for name, source in request["answers"].items():

@@ -90,7 +90,7 @@ def __getattr__(name):
 
 
 def write_kernel_kit(folder: Path) -> None:
-    """Write it into an empty folder, with the file that the verdict cells import.
+    """Write it into an empty folder, with the files that the verdict cells import.
 
     Args:
         folder: will be on the kernel's `sys.path`.
@@ -116,7 +116,8 @@ def write_kernel_kit(folder: Path) -> None:
             if module == "styletools.config":
                 source += f"STYLE_WEIGHTS = {styletools.STYLE_WEIGHTS!r}\n"
             _write(package / path.relative_to(KIT), source)
-    shutil.copy(Path(__file__).with_name("verdicts.py"), folder)
+    for name in ("verdicts.py", "standins.py"):
+        shutil.copy(Path(__file__).with_name(name), folder)
     shutil.copytree(KIT.parent / "images", folder / "images", dirs_exist_ok=True)
 
 

@@ -2,8 +2,10 @@
 
 Canvas, Moodle, nbgrader and GitHub Classroom each have their own way of naming what they let an
 instructor download; `plain` is a folder with a folder, ZIP file or notebook for each student.
+`single` is the same, of the single exercise notebook, which is known by what is in it.
 """
 
+import contextlib
 import os
 import re
 import unicodedata
@@ -12,11 +14,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from coursekit.answers import lesson_names
-from coursekit.archives import NOT_LOOKED_AT, PICTURES, shown
+from coursekit.answers import lesson_names, read_release
+from coursekit.archives import NOT_LOOKED_AT, PICTURES, SubmissionError, read_all, shown
+from coursekit.saved import read_book
+from coursekit.single import find_single
 from styletools.errors import StyletoolsError
 
-LAYOUTS = ("auto", "plain", "canvas", "moodle", "nbgrader", "github", "course")
+LAYOUTS = ("auto", "plain", "canvas", "moodle", "nbgrader", "github", "course", "single")
+SAMPLED = 5  # submissions that are opened to see which exercise they are of
 SUFFIXES = {".zip", ".ipynb"}
 CANVAS = re.compile(r"(?P<student>[^_]+)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)")
 MOODLE = re.compile(
@@ -40,6 +45,7 @@ class Handin:
         label: what tells this one from another of the same name: an id, or a file's name.
         notes: what a person should know: late, or a second hand-in of the same name.
         names: that the files had before a system renamed them, if there are several.
+        single: it is of the single exercise, whatever it looks like.
     """
 
     student: str
@@ -47,6 +53,7 @@ class Handin:
     label: str
     notes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    single: bool = False
 
     @property
     def places(self) -> tuple[tuple[Path, str], ...]:
@@ -92,11 +99,12 @@ def find_handins(paths: Iterable[Path], layout: str = "auto") -> Found:
             raise LayoutError(f"{path} is not there.")
         if path.is_dir() and not is_submission(path):
             layouts[path] = recognise(path) if layout == "auto" else layout
-            found, left_out = _READERS[layouts[path]](path)
+            seen = layout == "auto" and layouts[path] == "single"  # each is looked at by itself
+            found, left_out = _READERS["plain" if seen else layouts[path]](path)
             handins += found
             skipped += left_out
         else:
-            handins.append(_plain_handin(path))
+            handins.append(replace(_plain_handin(path), single=layout == "single"))
     if not handins:
         places = ", ".join(str(path) for path in paths)
         raise LayoutError(
@@ -132,7 +140,24 @@ def recognise(folder: Path) -> str:
     holds_assignment = any(ASSIGNMENT.fullmatch(p.name) for e in entries for p in _inside(e))
     if most > half and (most > 1 or holds_assignment):
         return "course"
-    return "plain"
+    return "single" if _holds_single(entries) else "plain"
+
+
+def _holds_single(entries: Iterable[Path]) -> bool:
+    """Whether most of the first submissions are of the single exercise."""
+    found = []
+    for entry in entries:
+        if len(found) < SAMPLED and (entry.is_dir() or entry.suffix.lower() in SUFFIXES):
+            with contextlib.suppress(SubmissionError, RecursionError, MemoryError):
+                notebooks = read_all(((entry, ""),)).notebooks
+                books = [read_book(name, data) for name, data in notebooks.items()]
+                found.append(find_single(books, read_release()) is not None)
+    return sum(found) > len(found) / 2
+
+
+def _single(folder: Path) -> tuple[list[Handin], list[str]]:
+    handins, skipped = _plain(folder)
+    return [replace(handin, single=True) for handin in handins], skipped
 
 
 def _plain(folder: Path) -> tuple[list[Handin], list[str]]:
@@ -212,6 +237,7 @@ _READERS: dict[str, Callable[[Path], tuple[list[Handin], list[str]]]] = {
     "nbgrader": _nbgrader,
     "github": _github,
     "course": _course,
+    "single": _single,
 }
 
 

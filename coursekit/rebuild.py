@@ -16,9 +16,10 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from coursekit import verdicts
+from coursekit import single, verdicts
 from coursekit.answers import NOTEBOOKS, Key, read_release
 from coursekit.magics import parsed
+from coursekit.records import SINGLE
 from styletools.errors import StyletoolsError
 
 MAX_DRAWS = 4_000
@@ -99,6 +100,16 @@ def read_todos(notebooks: Path = NOTEBOOKS) -> tuple[Todo, ...]:
         source = "".join(reference["source"])
         todos.append(Todo(wanted.lesson, name, float(points), wanted.stub, source))
     return tuple(todos)
+
+
+def read_single_todos(notebooks: Path = NOTEBOOKS) -> tuple[Todo, ...]:
+    """The TODOs of the single exercise; the lessons' references judge them."""
+    stubs, references = (single.read_built(kind, notebooks) for kind in ("student", "reference"))
+    return tuple(
+        Todo(SINGLE, name, points, stubs.get(name, ""), references[name])
+        for name, points in single.POINTS.items()
+        if name in references
+    )
 
 
 class Reference:

@@ -20,7 +20,8 @@ from markupsafe import Markup
 from coursekit.answers import read_release
 from coursekit.likeness import Likeness
 from coursekit.names import file_name, one_line, visible
-from coursekit.records import OPEN, Grade, Outcome, Submission
+from coursekit.records import OPEN, SINGLE, Grade, Outcome, Submission
+from coursekit.single import TITLE
 from coursekit.sandbox import SAYS
 from styletools.files import write_text
 
@@ -210,7 +211,7 @@ def number(points: float) -> str:
 @lru_cache(maxsize=1)
 def lesson_titles() -> dict[str, str]:
     """{"02_gram": "2 · The Gram matrix"}, from the notebooks' own headings."""
-    titles = {}
+    titles = {SINGLE: TITLE}
     for lesson in read_release().lessons:
         texts = [s for key, s in read_release().given.items() if key.startswith(f"{lesson}-")]
         heads = [text[2:].split("\n")[0] for text in texts if text.startswith("# ")]

@@ -19,7 +19,7 @@ from dataclasses import fields
 from typing import Any, BinaryIO
 
 from coursekit.grading import Grader
-from coursekit.rebuild import Todo
+from coursekit.rebuild import Todo, read_single_todos
 from coursekit.records import Grade, Outcome, Submission
 from coursekit.tuning import with_experiments
 
@@ -165,6 +165,7 @@ def graded(grader: Grader, submission: Submission) -> Grade:
 
 def not_graded(submission: Submission, todos: Sequence[Todo], message: str) -> Grade:
     """The grade of which no point is known, by no fault of the student's."""
+    todos = read_single_todos() if submission.single else todos
     outcomes = tuple(
         Outcome(todo.lesson, todo.name, "infrastructure", 0.0, todo.points, "", message)
         for todo in todos
