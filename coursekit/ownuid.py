@@ -56,8 +56,6 @@ def run(settings: dict[str, Any], words: list[str]) -> None:
     with contextlib.suppress(OSError):  # it leads a session already
         os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2) if settings["private"] else (2,):
-        os.dup2(nothing, stream)
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
@@ -70,6 +68,8 @@ def run(settings: dict[str, Any], words: list[str]) -> None:
     _filter(bytes.fromhex(settings["filter"]))
     for name, limit in settings["limits"].items():
         resource.setrlimit(getattr(resource, name), (limit, limit))
+    for stream in (0, 1, 2) if settings["private"] else (2,):
+        os.dup2(nothing, stream)
     if os.getppid() == parent:  # else it is an orphan already
         os.execve(command[0], command, settings["environment"])
 
