@@ -127,13 +127,18 @@ def export(output: str, names: tuple[str, ...], store: str | None, sort: str | N
 
 
 @runs.command()
-@click.argument("names", nargs=-1, required=True)
+@NAMES
 @STORE
+@click.option("--unfinished", is_flag=True, help="What interrupted runs would go on from.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def delete(names: tuple[str, ...], store: str | None, yes: bool) -> None:
+def delete(names: tuple[str, ...], store: str | None, unfinished: bool, yes: bool) -> None:
     """Remove the runs named."""
+    if not names and not unfinished:
+        raise click.UsageError("Name the runs to delete, or say --unfinished.")
     place, found = _chosen(store, names)
-    for run in found:
+    if unfinished and (yes or click.confirm("Begin interrupted runs anew next time?")):
+        click.echo(f"Forgotten: {place.forget_unfinished()} interrupted runs.")
+    for run in found if names else ():
         if yes or click.confirm(f"Delete {run.name}?"):
             place.delete(run)
             click.echo(f"Deleted: {run.name}")

@@ -42,6 +42,7 @@ from styletools.transfer import (
 PREVIEWS = 10  # pictures kept on the way, at most
 LOCK_SECONDS = 120.0  # that one run's files may take another process to write
 NAME_DIGITS = 12  # of the key, in a folder's name
+UNFINISHED_WORK = ".unfinished"  # folder of what interrupted runs go on from
 HIDDEN = ".hidden-"  # begins the name of a folder that is being written or removed
 LARGEST = 16_384  # pixels: a picture that has no path is kept in its own size
 
@@ -225,6 +226,20 @@ class RunStore:
             # At once, so that nobody sees half of it.
             run.folder.rename(self.folder / f"{HIDDEN}{uuid.uuid4().hex}")
 
+    def forget_unfinished(self) -> int:
+        """Remove what interrupted runs would go on from; those going on now are left alone.
+
+        Returns:
+            How many were forgotten.
+        """
+        count = 0
+        for work in (self.folder / UNFINISHED_WORK).glob("*-*"):
+            with self._lock(work.name.rpartition("-")[0], wait=False) as ours:
+                if ours:
+                    shutil.rmtree(work)
+                    count += 1
+        return count
+
     # What a sweep is made of
 
     def found(self, order: Order) -> Run | None:
@@ -242,23 +257,12 @@ class RunStore:
         Yields:
             Whether it is ours.
         """
-        with self._on_disk():
-            (self.folder / ".locks").mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / ".locks" / f"{order.lock_name}.lock", poll_interval=0.2)
-        try:
-            with self._on_disk():
-                lock.acquire(timeout=-1 if wait else 0)
-        except Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+        with self._lock(order.lock_name, wait) as ours:
+            yield ours
 
     def compute(self, order: Order, callback: Callback | None = None) -> Run:
         """Do a run that is claimed, from where it was left, and keep it."""
-        work = self.folder / ".unfinished" / f"{order.lock_name}-{order.config.precision}"
+        work = self.folder / UNFINISHED_WORK / f"{order.lock_name}-{order.config.precision}"
         with self._on_disk():
             work.mkdir(parents=True, exist_ok=True)
             keep = Previews(
@@ -308,6 +312,23 @@ class RunStore:
         folder.rename(place)
         sync_folder(self.folder)
         return place
+
+    @contextmanager
+    def _lock(self, name: str, wait: bool) -> Iterator[bool]:
+        """Of a run, between processes; yields whether it is ours."""
+        with self._on_disk():
+            (self.folder / ".locks").mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / ".locks" / f"{name}.lock", poll_interval=0.2)
+        try:
+            with self._on_disk():
+                lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -142,6 +142,23 @@ def test_delete_asks(run, two):
     assert [one.name for one in RunStore().runs()] == [two[1].name]
 
 
+def test_delete_says_what_it_needs(run, two):
+    answer = run("runs", "delete")
+    assert answer.exit_code == 2
+    assert "--unfinished" in answer.output
+
+
+def test_delete_of_unfinished_runs_leaves_the_finished(run, two):
+    work = RunStore().folder / ".unfinished" / "0123-float32"
+    work.mkdir(parents=True)
+    CliRunner().invoke(cli.main, ["runs", "delete", "--unfinished"], input="n\n")
+    assert work.exists()
+    answer = run("runs", "delete", "--unfinished", "--yes")
+    assert "Forgotten: 1 interrupted run" in answer.output
+    assert not work.exists()
+    assert len(RunStore().runs()) == 2
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["sweep", "--help"], ["runs", "--help"]])
 def test_help_waits_for_nothing(arguments):
     code = (

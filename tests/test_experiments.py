@@ -189,6 +189,21 @@ def test_a_stopped_run_goes_on(store, photo, noise):
     assert not list((store.folder / ".unfinished").iterdir())
 
 
+def test_what_a_stopped_run_left_can_be_forgotten(store, photo, noise):
+    for style_weight in (1e5, 1e6):
+        with pytest.raises(StoppedError):
+            store.run(photo, noise, QUICK.replace(style_weight=style_weight), stop_at(2))
+    going_on = experiments.Order.of(photo, noise, QUICK.replace(style_weight=1e5))
+    with store.claim(going_on):
+        assert store.forget_unfinished() == 1
+    seen = []
+    for style_weight in (1e5, 1e6):
+        config = QUICK.replace(style_weight=style_weight)
+        store.run(photo, noise, config, lambda step: seen.append(step.step))
+    assert seen == [3, 4, 1, 2, 3, 4]
+    assert store.forget_unfinished() == 0
+
+
 def test_a_stopped_result_may_be_saved_and_is_never_found(store, photo, noise):
     result = stylize(photo, noise, QUICK, stop_at(2))
     parts = [store.save(result, photo, noise) for _ in range(2)]
