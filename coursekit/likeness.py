@@ -1,4 +1,4 @@
-"""What two students handed in word for word, or picture for picture: a note, never a verdict."""
+"""What two students handed in word for word, or file for file: a note, never a verdict."""
 
 import hashlib
 from collections import defaultdict
@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FEWEST_WORDS = 8  # shorter texts are the same by chance
 NAMED = 4  # students in one note
 TEXT, FILE = "the same text, word for word,", "the same file"
+LOSSES = "the same losses, number for number (machines of one kind may give that),"
 COMMON = 0.2  # a picture that so many have was handed out, or is what everybody's run gives
 
 
@@ -47,7 +48,7 @@ class Likeness:
 
 
 def alike(submissions: Iterable[Submission]) -> dict[str, tuple[Likeness, ...]]:
-    """Compare the written answers and the picture files of all submissions.
+    """Compare the written answers, the picture files and the runs of all submissions.
 
     Args:
         submissions: of the class.
@@ -56,7 +57,7 @@ def alike(submissions: Iterable[Submission]) -> dict[str, tuple[Likeness, ...]]:
         {student: what is the same}, for those of whom there is something to say.
     """
     prose: dict[tuple[Key, str], set[str]] = defaultdict(set)
-    pictures: dict[str, dict[str, str]] = defaultdict(dict)
+    files: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     written = {wanted.key for wanted in read_release().wanted if not wanted.names}
     count = 0
     for submission in submissions:
@@ -65,18 +66,19 @@ def alike(submissions: Iterable[Submission]) -> dict[str, tuple[Likeness, ...]]:
             text = words(answer.source) if key in written else ""
             if text.count(" ") + 1 >= FEWEST_WORDS:
                 prose[key, _digest(text)].add(submission.student)
-        for name, digest in submission.pictures.items():
-            pictures[digest].setdefault(submission.student, name)
+        for name, digest in {**submission.pictures, **submission.runs}.items():
+            kind = LOSSES if name.endswith(".csv") else FILE
+            files[kind, digest].setdefault(submission.student, name)
     found: dict[str, dict[tuple[str, frozenset[str]], list[str]]] = {}
     for ((_, question), _), students in prose.items():
         for student in students if len(students) > 1 else ():
             same = found.setdefault(student, {})
             same.setdefault((TEXT, frozenset(students)), []).append(question)
-    for digest, names in pictures.items():
+    for (kind, digest), names in files.items():
         if digest not in kit_pictures() and 1 < len(names) <= max(NAMED, COMMON * count):
             for student, name in names.items():
                 same = found.setdefault(student, {})
-                same.setdefault((FILE, frozenset(names)), []).append(one_line(name))
+                same.setdefault((kind, frozenset(names)), []).append(one_line(name))
     return {student: tuple(_likenesses(student, same)) for student, same in found.items()}
 
 

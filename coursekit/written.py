@@ -80,11 +80,18 @@ def read_marks(path: Path) -> dict[tuple[str, Key], Mark]:
 
 def with_marks(grade: Grade, submission: Submission, marks: Marks) -> Grade:
     """A grade with the written answers in it: "read", "to be read" or "not attempted"."""
+    if submission.single:
+        return grade  # the lessons' questions were not asked
     outcomes = [_outcome(grade.student, submission, wanted, marks) for wanted in questions()]
+    return replace(grade, outcomes=tuple(sorted([*grade.outcomes, *outcomes], key=_place)))
+
+
+def _place(outcome: Outcome) -> float:
+    """In the lessons' order; an experiment stands before what is concluded from it."""
     order = {wanted.key: place for place, wanted in enumerate(read_release().wanted)}
-    merged = [*grade.outcomes, *outcomes]
-    merged.sort(key=lambda o: order.get((o.lesson, o.grade_id), len(order)))
-    return replace(grade, outcomes=tuple(merged))
+    lesson, name = outcome.lesson, outcome.grade_id
+    first = min((place for key, place in order.items() if key[0] == lesson), default=len(order))
+    return order.get((lesson, name), order.get((lesson, f"{name}_inference"), first) - 0.5)
 
 
 def write_pages(
@@ -92,6 +99,7 @@ def write_pages(
     submissions: Sequence[Submission],
     marks: Marks,
     figures: Mapping[tuple[str, Key], Sequence[str]] | None = None,
+    grades: Mapping[str, Grade] | None = None,
 ) -> None:
     """Write the pages and the table; points and comments that are there stay.
 
@@ -100,9 +108,11 @@ def write_pages(
         submissions: of the class.
         marks: what is in the table now.
         figures: {(student, question): paths of pictures, relative to the pages}.
+        grades: {student: grade}, by which the reader sees what became of the code.
     """
-    figures = figures or {}
-    submissions = sorted(submissions, key=lambda submission: submission.student)
+    figures, grades = figures or {}, grades or {}
+    asked = (submission for submission in submissions if not submission.single)
+    submissions = sorted(asked, key=lambda submission: submission.student)
     rows: list[list[str]] = [list(COLUMNS)]
     for wanted in questions():
         entries = []
@@ -112,14 +122,15 @@ def write_pages(
             rows.append(_row(submission, wanted, text, mark))
             if text:
                 pictures = figures.get((submission.student, wanted.key), ())
-                entries.append((submission.student, text, mark, rows[-1][-1], pictures))
+                about = _about(wanted, grades.get(submission.student))
+                entries.append((submission.student, text, mark, rows[-1][-1], pictures, about))
         page = render(
             "written.html",
             images=True,
             wanted=wanted,
             entries=entries,
             empty=len(submissions) - len(entries),
-            read=sum(state == "read" for *_, state, _ in entries),
+            read=sum(entry[3] == "read" for entry in entries),
         )
         write_text(folder / "written" / f"{wanted.cell_id}.html", page)
     known = {(row[0], (row[1], row[2])) for row in rows}
@@ -128,6 +139,13 @@ def write_pages(
             points = "" if mark.points is None else number(mark.points)
             rows.append([student, lesson, question, "", points, mark.comment, mark.answer, "gone"])
     write_text(folder / "written.csv", csv_text(rows))
+
+
+def _about(wanted: Wanted, grade: Grade | None) -> Outcome | None:
+    """What became of the code or the run that a text is about."""
+    name = wanted.grade_id.removesuffix("_explanation").removesuffix("_inference")
+    outcomes = grade.outcomes if grade else ()
+    return next((o for o in outcomes if (o.lesson, o.grade_id) == (wanted.lesson, name)), None)
 
 
 def answer_text(submission: Submission, wanted: Wanted) -> str:
