@@ -373,6 +373,24 @@ def test_two_panels_do_not_disturb_each_other(make):
     assert two_alone.config.style_weight == 1e3
 
 
+def test_a_run_whose_panel_was_replaced_can_be_stopped(make):
+    """As when the panel's cell is run again."""
+    one = make()
+    assert one.others_button.layout.display == "none"
+    gate = Gate(one)
+    gate.start()
+    two = make()
+    assert "still going on" in said(two)
+    assert two.others_button.layout.display != "none"
+    two.others_button.click()
+    assert said(two) == ""
+    assert two.others_button.layout.display == "none"
+    gate.go.set()
+    assert one.wait(WAIT)
+    assert one.run.stopped == "stopped by the callback"
+    assert said(make()) == ""
+
+
 def test_two_panels_that_ask_for_one_run_compute_it_once(make, monkeypatch):
     monkeypatch.setattr(worker, "WAIT_SECONDS", 0.05)
     one, two = make(), make()

@@ -3,7 +3,8 @@
 import html
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakSet
 
 import ipywidgets
 from anywidget import AnyWidget
@@ -53,6 +54,8 @@ class Studio(ipywidgets.VBox):
         ConfigError: there is no picture to choose.
     """
 
+    _all: ClassVar["WeakSet[Studio]"] = WeakSet()
+
     def __init__(
         self,
         folder: str | Path | None = None,
@@ -87,11 +90,15 @@ class Studio(ipywidgets.VBox):
         self.run_button = _button("Run", "play", "Paint with these settings.", "success")
         self.pause_button = _button("Pause", "pause", "Wait after the present step.")
         self.stop_button = _button("Stop", "stop", "End now; the picture so far is kept.")
+        self.others_button = _button("Stop that run", "stop", "Its picture so far is kept.")
         self.gallery = Gallery(self.store, self.load)
+        self.others_button.layout.display = "none"
         self._wire()
         self._lay_out()
         self._show_content()
         self._follow("Ready.", 0.0)
+        self._tell_others()
+        self._all.add(self)
 
     @property
     def config(self) -> TransferConfig:
@@ -263,10 +270,22 @@ class Studio(ipywidgets.VBox):
         self.viewer.aspect = picture.width / picture.height
         self.viewer.before = self.viewer.after = jpeg(picture)
 
+    def _tell_others(self) -> None:
+        """A cell that is run again leaves the run of its last panel without a button."""
+        if any(other.running for other in self._all):
+            self._say("A run of another panel in this notebook is still going on.")
+            self.others_button.layout.display = None
+
+    def _stop_others(self, _: Any) -> None:
+        for other in self._all - {self}:
+            other.stop()
+        self._say("")
+
     def _say(self, text: str, kind: str = "note") -> None:
         role = "alert" if kind == "error" else "status"
         mark = f'<div class="st-message st-{kind}" role="{role}">{html.escape(text)}</div>'
         self.notice.value = mark if text else ""
+        self.others_button.layout.display = "none"
 
     def _follow(self, text: str, part: float | None = None) -> None:
         """Say what is going on; without a `part`, the bar stays where it is."""
@@ -295,6 +314,7 @@ class Studio(ipywidgets.VBox):
         self.run_button.on_click(lambda _: self.start())
         self.pause_button.on_click(lambda _: self.pause())
         self.stop_button.on_click(lambda _: self.stop())
+        self.others_button.on_click(self._stop_others)
         self.content.observe(self._choose_content, "value")
         self._busy(False)
 
@@ -308,7 +328,7 @@ class Studio(ipywidgets.VBox):
         buttons = ipywidgets.HBox([self.run_button, self.pause_button, self.stop_button])
         bar = ipywidgets.HBox([buttons, self.progress])
         side = ipywidgets.VBox([self.content, self.style, self.settings])
-        main = ipywidgets.VBox([bar, self.notice, self.viewer, self.chart])
+        main = ipywidgets.VBox([bar, self.notice, self.others_button, self.viewer, self.chart])
         body = ipywidgets.HBox([side, main])
         classes = {
             "st-buttons": buttons,
