@@ -46,6 +46,7 @@ def grade_class(
     students: Sequence[str] = (),
     say: Callable[[str], None] = print,
     client: "Client | None" = None,
+    allow_weaker_sandbox: bool = False,
 ) -> list[Grade]:
     """Grade submissions and write the reports; what was graded before is kept.
 
@@ -58,6 +59,7 @@ def grade_class(
         students: grade these anew, and no others; the reports are of the whole class.
         say: takes the lines that tell how far it is.
         client: of a `dask.distributed` scheduler, whose workers grade instead of this machine.
+        allow_weaker_sandbox: than bubblewrap, where that does not work.
 
     Returns:
         The grades that are known now, of the class.
@@ -70,6 +72,7 @@ def grade_class(
         ClusterError: the scheduler does not answer any more, or no worker can grade.
     """
     marks = read_marks(output / "written.csv")
+    output.mkdir(parents=True, exist_ok=True)  # it is tried whether answers can read it
     found = find_handins(paths, layout)
     _describe(found, say)
     submissions = {handin.student: read_submission(handin) for handin in found.handins}
@@ -80,6 +83,7 @@ def grade_class(
             chosen, output / KEPT, workers or default_workers(), unsafe_no_sandbox,
             again=bool(students),
             client=client, say=progress.say, begin=progress.begin,
+            allow_weaker_sandbox=allow_weaker_sandbox, hidden=(*paths, output),
         )  # fmt: skip
         for grade in coming:
             grades[grade.student] = grade
@@ -87,7 +91,7 @@ def grade_class(
     figures: dict[tuple[str, Key], list[str]] = {}
     for handin in found.handins:
         figures |= save_figures(handin, output / "written")
-    write_pages(output, list(submissions.values()), marks, figures)
+    write_pages(output, list(submissions.values()), marks, figures, grades)
     known = [grades[student] for student in sorted(grades)]
     if any(mark.points is not None for mark in marks.values()):  # somebody has begun to read
         known = [with_marks(grade, submissions[grade.student], marks) for grade in known]

@@ -39,15 +39,17 @@ def build(lessons: tuple[str, ...], execute: bool, check: bool, notebooks: Path)
     if check and execute:
         raise click.UsageError("--check only compares; run it without --execute.")
     try:
+        folders = building.folders(notebooks, lessons)
         if check:
-            differences = building.check(notebooks, lessons)
+            differences = [line for one in folders for line in building.check(one, lessons)]
             for difference in differences:
                 click.echo(difference, err=True)
             if differences:
                 click.echo("Run `python -m coursekit build --execute` and commit.", err=True)
             sys.exit(1 if differences else 0)
-        for message in building.build(notebooks, lessons, execute):
-            click.echo(message)
+        for folder in folders:
+            for message in building.build(folder, lessons, execute):
+                click.echo(message)
     except building.BuildError as error:
         raise click.ClickException(str(error)) from None
 
@@ -96,6 +98,12 @@ def build(lessons: tuple[str, ...], execute: bool, check: bool, notebooks: Path)
     is_flag=True,
     help="Run the answers unprotected, with your rights: only for submissions that you trust.",
 )
+@click.option(
+    "--allow-weaker-sandbox",
+    is_flag=True,
+    help="Where bubblewrap does not work, as in containers, run each answer as a user of its own, "
+    "if you are root: docs/instructors.md says what that holds back.",
+)
 def grade(
     submissions: tuple[Path, ...],
     output: Path,
@@ -104,6 +112,7 @@ def grade(
     layout: str,
     students: tuple[str, ...],
     unsafe_no_sandbox: bool,
+    allow_weaker_sandbox: bool,
 ) -> None:
     """Grade SUBMISSIONS into GRADES.
 
@@ -122,8 +131,9 @@ def grade(
     client = connect(scheduler) if scheduler else None
     try:
         grades = grade_class(
-            submissions, output, layout, workers, unsafe_no_sandbox, students, click.echo, client
-        )
+            submissions, output, layout, workers, unsafe_no_sandbox, students, click.echo, client,
+            allow_weaker_sandbox,
+        )  # fmt: skip
     except KeyboardInterrupt:
         click.echo("Interrupted. The same command goes on.", err=True)
         sys.exit(INTERRUPTED)
@@ -132,11 +142,15 @@ def grade(
             client.close()
     statuses = {g.student: [outcome.status for outcome in g.outcomes] for g in grades}
     failed = [student for student, found in statuses.items() if "infrastructure" in found]
+    refused = [student for student, found in statuses.items() if "refused" in found]
     unread = sum(found.count("to be read") for found in statuses.values())
     click.echo(f"{len(grades)} submissions. Look at {output / 'index.html'}")
     click.echo(f"Written answers are in {output / 'written'}; points go into written.csv.")
     if unread:
         click.echo(f"{unread} written answers are still to be read.")
+    if refused:
+        names = ", ".join(refused)
+        click.echo(f"Refused, with no points either way: {names}. Ask for them again.", err=True)
     if failed:
         names = ", ".join(failed)
         click.echo(f"Not fully graded: {names}. Run the same command again.", err=True)
@@ -162,3 +176,45 @@ def release(output: Path) -> None:
 
     names = write_release(output)
     click.echo(f"{output}: {len(names)} files. Give it to your students.")
+
+
+@main.command()
+@click.option(
+    "-o",
+    "--output",
+    metavar="ZIP",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="A ZIP file; replaced if it is there.",
+)
+def gradescope(output: Path) -> None:
+    """Write the autograder that Gradescope takes ("Configure Autograder").
+
+    It holds the solutions: give it to nobody else.
+    """
+    from coursekit.places import write_bundle
+
+    names = write_bundle(output)
+    size = output.stat().st_size / 1e6
+    click.echo(f"{output}: {len(names)} files, {size:.1f} MB. Upload it as the autograder.")
+
+
+@main.command()
+def workflow() -> None:
+    """Write .github/workflows/grade.yml, which grades on GitHub; for a private repository."""
+    from coursekit.places import write_workflow
+
+    click.echo(f"{write_workflow()}: commit it. The students' own is in `coursekit release`.")
+
+
+@main.command()
+@click.option("--allow-weaker-sandbox", is_flag=True, help="Succeed where only that one works.")
+def sandbox(allow_weaker_sandbox: bool) -> None:
+    """Say which sandboxes work here. Exit code 1: none that is allowed."""
+    from coursekit.sandbox import BUBBLEWRAP, OWN_UID, choose, probe, probe_own_uid
+
+    for name, trouble in ((BUBBLEWRAP, probe()), (OWN_UID, probe_own_uid())):
+        click.echo(f"{'[FAIL]' if trouble else '[OK]  '} {name}{f': {trouble}' if trouble else ''}")
+    mode, trouble = choose(allow_weaker_sandbox)
+    click.echo(f"Answers cannot be graded here. {trouble}" if trouble else f"Graded in: {mode}.")
+    sys.exit(FAILED if trouble else 0)

@@ -55,7 +55,7 @@ def run(settings: dict[str, Any], words: list[str]) -> None:
     os.chdir(folder / "handin")
     with contextlib.suppress(OSError):  # it leads a session already
         os.setsid()
-    nothing = os.open(os.devnull, os.O_RDWR)
+    nothing, complaints = os.open(os.devnull, os.O_RDWR), os.dup(2)
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
@@ -70,8 +70,12 @@ def run(settings: dict[str, Any], words: list[str]) -> None:
         resource.setrlimit(getattr(resource, name), (limit, limit))
     for stream in (0, 1, 2) if settings["private"] else (2,):
         os.dup2(nothing, stream)
-    if os.getppid() == parent:  # else it is an orphan already
-        os.execve(command[0], command, settings["environment"])
+    try:
+        if os.getppid() == parent:  # else it is an orphan already
+            os.execve(command[0], command, settings["environment"])
+    except OSError as error:
+        os.write(complaints, str(error).encode())
+        raise
 
 
 def end(settings: dict[str, Any]) -> None:

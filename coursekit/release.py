@@ -1,7 +1,8 @@
 """What students get, as a folder or a ZIP file: the same course gives the same bytes.
 
 In it: the student notebooks, styletools, pictures, environment.yml, pyproject.toml, README.md,
-LICENSE. Not in it: lessons, references, coursekit, tests.
+LICENSE, and a GitHub workflow that runs the visible checks. Not in it: lessons, references,
+coursekit, tests.
 """
 
 import json
@@ -65,6 +66,7 @@ def release_files(root: Path = ROOT) -> dict[str, bytes]:
     files = {name: (root / name).read_bytes() for name in ("LICENSE", "environment.yml")}
     files["README.md"] = (TEMPLATES / "student-readme.md").read_bytes()
     files["pyproject.toml"] = student_pyproject((root / "pyproject.toml").read_text()).encode()
+    files[".github/workflows/checks.yml"] = (TEMPLATES / "github-student.yml").read_bytes()
     for path in sorted((root / "notebooks" / "student").glob("*.ipynb")):
         files[f"notebooks/{path.name}"] = path.read_bytes()
         _refuse_solutions(path, root)
@@ -73,6 +75,12 @@ def release_files(root: Path = ROOT) -> dict[str, bytes]:
             if path.suffix in suffixes:
                 files[path.relative_to(root).as_posix()] = path.read_bytes()
     return files
+
+
+def course_files(root: Path = ROOT) -> Iterator[Path]:
+    """All of the course that grading needs, with the solutions."""
+    for folder in ("coursekit", "styletools", "images", "notebooks"):
+        yield from _files(root / folder)
 
 
 def student_pyproject(text: str) -> str:
@@ -130,11 +138,16 @@ def _write_zip(path: Path, files: dict[str, bytes]) -> None:
     """No times, no owners, one order."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            entry = zipfile.ZipInfo(f"{FOLDER}/{name}", ZIP_DATE)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3  # as on Linux, wherever it is made
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content)
+            add_file(archive, f"{FOLDER}/{name}", content)
+
+
+def add_file(archive: zipfile.ZipFile, name: str, content: bytes, executable: bool = False) -> None:
+    """Add a file without a time."""
+    entry = zipfile.ZipInfo(name, ZIP_DATE)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.create_system = 3  # as on Linux, wherever it is made
+    entry.external_attr = (0o755 if executable else 0o644) << 16
+    archive.writestr(entry, content)
 
 
 def _write_folder(output: Path, files: dict[str, bytes]) -> None:

@@ -350,11 +350,7 @@ def probe_own_uid(hidden: Sequence[Path] = (), landlock: bool = True) -> str:
         user, groups, walls, here, seen = json.loads(done.stdout)
     except ValueError:
         reason = " ".join(done.stderr.split())[-300:] or f"exit code {done.returncode}"
-        folders = " ".join(str(path) for path in _python_folders())
-        return (
-            f"Python does not start as another user ({reason}). Let everybody read and pass "
-            f"{folders} and the folders above, or install Python elsewhere, such as in /opt."
-        )
+        return f"Python does not start as another user ({reason}). {_how_to_pass()}"
     if (user, groups, walls, here) != (sandbox.user, [], 2, []):
         return f"it holds nothing back here ({done.stdout.strip()[:200]})."
     if seen:
@@ -383,6 +379,14 @@ def _fresh_user() -> int:
 def _course() -> list[Path]:
     """What of the course no answer may read: its solutions, its code, its history."""
     return [path for name in SECRETS if (path := REPOSITORY / name).exists()]
+
+
+def _how_to_pass() -> str:
+    above = {folder for path in _python_folders() for folder in (path, *path.parents)}
+    closed = sorted(str(folder) for folder in above if not folder.stat().st_mode & 1)
+    if not closed:
+        return "Let every user read this Python and its packages."
+    return f"Let every user pass: chmod o+x {' '.join(closed)}. Or install Python in /opt."
 
 
 def _samples(paths: Sequence[Path]) -> Iterator[Path]:

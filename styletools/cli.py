@@ -131,6 +131,23 @@ def doctor() -> None:
     sys.exit(0 if all(ok for ok, _ in results) else 1)
 
 
+@main.command()
+@click.argument("folder", default=".", type=click.Path(exists=True, file_okay=False))
+def check(folder: str) -> None:
+    """Run the visible checks on the lessons' notebooks in FOLDER, and say what is missing.
+
+    Only what is saved is seen. Exit code 1: something is missing, or not right yet.
+    """
+    from styletools.visible import check_folder
+
+    missing = 0
+    for line, good in check_folder(Path(folder)):
+        click.echo(line)
+        missing += not good
+    click.echo(f"{missing} to go." if missing else "✓ Everything is there, and passes.")
+    sys.exit(1 if missing else 0)
+
+
 @main.group()
 def backbone() -> None:
     """The weights that fill VGG19's shape."""

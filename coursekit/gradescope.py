@@ -1,0 +1,81 @@
+"""Grades one submission in Gradescope's container: what the bundle's `run_autograder` calls.
+
+    python -m coursekit.gradescope /autograder
+
+`submission/` and `submission_metadata.json` → `results/results.json`. Where grading itself fails,
+no such file is written, and the exit code is 1: Gradescope then says that the autograder failed,
+and gives no points. (It has no way to write a result without points.)
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from coursekit.collect import read_submission
+from coursekit.exports import ExportError, gradescope_json
+from coursekit.grading import Grader
+from coursekit.layouts import Handin
+from coursekit.records import Grade
+from coursekit.worker import graded
+from styletools.files import write_text
+
+REFUSED = (
+    "Nothing of this submission could be read. {reason} The 0 stands for that alone, and not for "
+    "your answers: hand in again."
+)
+
+
+def main(root: Path) -> int:
+    """Grade what was handed in.
+
+    Args:
+        root: Gradescope's folder.
+
+    Returns:
+        The exit code.
+    """
+    results = root / "results" / "results.json"
+    results.unlink(missing_ok=True)
+    hidden = [root / name for name in ("submission", "results", "submission_metadata.json")]
+    for path in hidden:
+        if path.exists():
+            path.chmod(path.stat().st_mode & ~0o007)
+    handin = Handin(student_name(root), (root / "submission",), "")
+    submission = read_submission(handin)
+    with Grader(allow_weaker_sandbox=True, hidden=hidden) as grader:
+        grade = graded(grader, submission)
+    try:
+        text = refused_json(grade, submission.refused) if submission.refused else ""
+        write_text(results, text or gradescope_json(grade))
+    except ExportError as error:
+        for message in dict.fromkeys(outcome.message for outcome in grade.outcomes):
+            print(message)
+        print(f"The grader failed, not the student. {error}")
+        return 1
+    print(f"{grade.student}: {grade.points:g} of {grade.possible:g} points ({grade.sandbox}).")
+    return 0
+
+
+def student_name(root: Path) -> str:
+    """Who handed in, from Gradescope's metadata; "student" where it does not say."""
+    try:
+        read = json.loads((root / "submission_metadata.json").read_text("utf-8"))
+        return ", ".join(str(user["name"]) for user in read["users"]) or "student"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "student"
+
+
+def refused_json(grade: Grade, reason: str) -> str:
+    """The result of a hand-in that cannot be read; its student is there to hand in again.
+
+    Raises:
+        ExportError: it was not even tried, for the grader's own reasons.
+    """
+    if any(outcome.status != "refused" for outcome in grade.outcomes):
+        return gradescope_json(grade)
+    results = {"score": 0, "output": REFUSED.format(reason=reason), "output_format": "text"}
+    return json.dumps(results, ensure_ascii=False, indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
