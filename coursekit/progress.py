@@ -1,5 +1,6 @@
 """How far a class is graded: a bar on a terminal, and the time left on each line elsewhere."""
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ class Progress:
         self.total, self.count = total, 0
         self.bar: tqdm[Any] | None = None
         self._say = say
-        self._before, self._began = 0, time.monotonic()
+        self._before, self._began = 0, math.inf
 
     def __enter__(self) -> "Progress":
         return self
@@ -59,7 +60,7 @@ class Progress:
     def _time_left(self) -> str:
         """In words, where no bar shows it."""
         new, left = self.count - self._before, self.total - self.count
-        if self.bar is not None or not new or not left:
+        if self.bar is not None or self._began == math.inf or not left:
             return ""
         each = (time.monotonic() - self._began) / new
         return f" ({each:.1f} s each, {timedelta(seconds=round(each * left))} left)"

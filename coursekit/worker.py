@@ -180,13 +180,19 @@ def main() -> None:
     """Grade what is asked for, until the input ends."""
     given, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # for whatever else is printed
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # cleans up on its way out
+    signal.signal(signal.SIGTERM, _end)
     asked: queue.Queue[Any] = queue.Queue()
     threading.Thread(target=_listen, args=(given, asked), daemon=True).start()
     with Grader(**asked.get()) as grader, contextlib.suppress(queue.Empty):
         while True:
             grade = graded(grader, asked.get(timeout=IDLE_SECONDS))
             print(json.dumps(grade.to_json()), file=answers, flush=True)
+
+
+def _end(*_: object) -> None:
+    """Clean up on the way out, undisturbed."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit()
 
 
 def _listen(source: BinaryIO, asked: "queue.Queue[Any]") -> None:

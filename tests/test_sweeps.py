@@ -7,13 +7,13 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
 import tqdm.auto
 from click.testing import CliRunner
+from clusters import DaskCluster
 from PIL import Image
 
 from styletools import cli, experiments, files, optimisation, sweeps
@@ -384,28 +384,11 @@ def test_a_full_disk_ends_the_sweep_and_room_lets_it_go_on(small_disk, photo, no
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """A scheduler and two workers, in processes of their own; yields (client, workers)."""
-    from distributed import Client
-
-    folder = tmp_path_factory.mktemp("cluster")
-    address = folder / "scheduler.json"
-    dask = [sys.executable, "-m", "dask"]
-    common = ["--scheduler-file", str(address), "--no-dashboard"]
-    scheduler = [*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", *common]
-    worker = [*dask, "worker", "--nthreads", "1", "--no-nanny", *common]
-    worker += ["--local-directory", str(folder), "--death-timeout", "60"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
-    quiet["env"] = os.environ | {"OMP_NUM_THREADS": "7"}  # more than there should be
-    processes = [subprocess.Popen(command, **quiet) for command in (scheduler, worker, worker)]
-    try:
-        while not address.exists():
-            time.sleep(0.2)
-        with Client(scheduler_file=str(address), timeout=60) as client:
-            client.wait_for_workers(2, timeout=60)
-            yield client, processes[1:]
-    finally:
-        for process in reversed(processes):
-            process.kill()
-            process.wait(30)
+    too_many = {"OMP_NUM_THREADS": "7"}  # more than there should be
+    with DaskCluster(tmp_path_factory.mktemp("cluster")) as started:
+        workers = [started.worker(**too_many) for _ in range(2)]
+        with started.client(2) as client:
+            yield client, workers
 
 
 def test_ctrl_c_frees_the_workers(cluster, store, photo, noise, monkeypatch):
