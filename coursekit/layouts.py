@@ -145,7 +145,7 @@ def recognise(folder: Path) -> str:
 
 def _holds_single(entries: Iterable[Path]) -> bool:
     """Whether most of the first submissions are of the single exercise."""
-    found = []
+    found: list[bool] = []
     for entry in entries:
         if len(found) < SAMPLED and (entry.is_dir() or entry.suffix.lower() in SUFFIXES):
             with contextlib.suppress(SubmissionError, RecursionError, MemoryError):

@@ -9,11 +9,12 @@ content and the style loss), and from the assignment's names where they are used
 """
 
 import ast
-import builtins
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import Any
+
+from coursekit.slicing import bodies, changed, reads, root, sliced, stores, with_bodies
 
 FEATURES = {name: f"{name}_features" for name in ("content", "style", "target")}
 GIVEN = {
@@ -22,16 +23,11 @@ GIVEN = {
     "total_loss": ("content_loss", "style_loss", "content_weight", "style_weight"),
     "optimise": ("target", "optimizer", "loss_of", "steps"),
 }
-"""{TODO: parameters of the function that it becomes}; the total's first two as the loop has them."""
+"""{TODO: parameters of its function}; the total's first two are called as in the loop."""
 WEIGHTS = ("content_weight", "style_weight")
 NAMES = {*FEATURES.values(), *FEATURES, "style_grams", "style_weights", *WEIGHTS, "optimizer"}
 STEPPING = ("range", "tqdm", "trange", "count")  # what a loop over steps goes through
-MUTATORS = {"append", "extend", "insert", "update", "add", "setdefault"}
-BUILTINS = set(dir(builtins))
-MOST_ROUNDS = 30  # in which what a name depends on is looked for; a person's code needs three
 MOST_PARTS = 6
-
-Bodies = list[list[ast.stmt]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ class Loop:
         before: statements before it, in the same cell or function.
     """
 
-    node: ast.For | ast.AsyncFor | ast.While
+    node: ast.For | ast.While
     body: list[ast.stmt]
     function: ast.FunctionDef | None
     before: tuple[ast.stmt, ...]
@@ -85,9 +81,10 @@ def find_names(trees: Iterable[ast.Module], loop: Loop, features: str, gram: str
     nodes = [node for tree in trees for node in ast.walk(tree)]
     found: dict[str, list[str]] = {}  # {the assignment's name: the student's}
     for node in nodes:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            if role := _role(node.value, features, gram):
-                found.setdefault(role, []).append(node.targets[0].id)
+        match node:
+            case ast.Assign(targets=[ast.Name(name)], value=value):
+                found.setdefault(_role(value, features, gram), []).append(name)
+    found.pop("", None)
     roles: dict[str, str] = {gram: "gram_matrix"} if gram else {}
     others: dict[str, str] = {}
     for role, own in found.items():
@@ -101,9 +98,9 @@ def find_names(trees: Iterable[ast.Module], loop: Loop, features: str, gram: str
     if loop.function is not None:
         roles |= _parameters(loop.function, nodes, roles, features)
     for call in _calls(loop.node, features):
-        if call.args and _kind(call.args[0]) == "target" and (root := _root(call.args[0])):
-            roles[root] = "target"
-    assigned = {n.id for n in ast.walk(loop.node) if _stores(n)}
+        if call.args and _kind(call.args[0]) == "target":
+            roles[root(call.args[0])] = "target"
+    assigned = {n.id for n in ast.walk(loop.node) if stores(n)}
     for name in sorted(reads(loop.node) - assigned - NAMES - set(roles) - set(others)):
         if role := _guessed(name):
             roles[name] = role
@@ -155,14 +152,15 @@ def _loops(
         if isinstance(node, ast.FunctionDef):
             yield from _loops(node.body, node, ())
             continue
-        found = [loop for inner in _bodies(node) for loop in _loops(inner, function, earlier)]
-        if not found and isinstance(node, (ast.For, ast.AsyncFor, ast.While)) and _steps(node):
-            if inside := _inside(node.body):
-                found = [Loop(node, inside, function, earlier)]
-        yield from found
+        found = [loop for inner in bodies(node) for loop in _loops(inner, function, earlier)]
+        if found:
+            yield from found
+        elif isinstance(node, (ast.For, ast.While)) and _steps(node):
+            inside = _inside(node.body)
+            yield from [Loop(node, inside, function, earlier)] if inside else []
 
 
-def _steps(node: ast.For | ast.AsyncFor | ast.While) -> bool:
+def _steps(node: ast.For | ast.While) -> bool:
     """Whether a loop counts steps, and does not go through layers."""
     if isinstance(node, ast.While):
         return True
@@ -174,11 +172,11 @@ def _inside(body: list[ast.stmt]) -> list[ast.stmt]:
     if any(_backward(statement) for statement in body):
         return body
     for statement in body:
-        for inner in [] if isinstance(statement, (ast.For, ast.While)) else _bodies(statement):
+        for inner in [] if isinstance(statement, (ast.For, ast.While)) else bodies(statement):
             if found := _inside(inner):
                 return found
     nodes = [node for statement in body for node in ast.walk(statement)]
-    stored = {node.id for node in nodes if _stores(node)}
+    stored = {node.id for node in nodes if stores(node)}
     gradient = any(isinstance(node, ast.Attribute) and node.attr == "backward" for node in nodes)
     return body if gradient or stored & {"total_loss", "content_loss"} else []
 
@@ -218,13 +216,7 @@ def _total(body: list[ast.stmt]) -> str:
 def _parts(body: list[ast.stmt], total: str) -> tuple[str, str]:
     """The names of the content and the style loss."""
     stored = {name for statement in body for name in changed(statement)} - NAMES - {total}
-    made_of = {
-        name
-        for statement in body
-        for node in ast.walk(statement)
-        if isinstance(node, (ast.Assign, ast.AugAssign)) and total in changed(node)
-        for name in reads(node) & stored
-    }
+    made_of = {name for one in _giving(body, total) for name in reads(one)} & stored
     found = {}
     for part in ("content", "style"):
         likely = [n for n in sorted(stored, key=len) if part in n.lower() and "layer" not in n]
@@ -242,19 +234,20 @@ def _parts(body: list[ast.stmt], total: str) -> tuple[str, str]:
 def _weights(body: list[ast.stmt], total: str, content: str, style: str) -> dict[str, str]:
     """{name: "content_weight" or "style_weight"}: by what it is multiplied with."""
     roles = {}
-    for statement in body:
-        for node in ast.walk(statement):
-            if isinstance(node, (ast.Assign, ast.AugAssign)) and total in changed(node):
-                for product in ast.walk(node):
-                    match product:
-                        case ast.BinOp(ast.Name(one), ast.Mult(), ast.Name(other)) if {
-                            one,
-                            other,
-                        } & {content, style}:
-                            weight = one if other in (content, style) else other
-                            loss = other if weight == one else one
-                            roles[weight] = WEIGHTS[loss == style]
-    return {name: role for name, role in roles.items() if name not in WEIGHTS}
+    losses = {content: "content_weight", style: "style_weight"}
+    for product in (node for one in _giving(body, total) for node in ast.walk(one)):
+        match product:
+            case ast.BinOp(ast.Name(one), ast.Mult(), ast.Name(other)):
+                for loss, weight in ((one, other), (other, one)):
+                    if loss in losses and weight not in WEIGHTS:
+                        roles[weight] = losses[loss]
+    return roles
+
+
+def _giving(body: Iterable[ast.AST], name: str) -> list[ast.Assign | ast.AugAssign]:
+    """The assignments that give a name a value."""
+    nodes = (node for statement in body for node in ast.walk(statement))
+    return [n for n in nodes if isinstance(n, (ast.Assign, ast.AugAssign)) and name in changed(n)]
 
 
 def _role(value: ast.expr, features: str, gram: str) -> str:
@@ -287,7 +280,7 @@ def _parameters(
             given = dict(zip(names, node.args, strict=False))
             given |= {one.arg: one.value for one in node.keywords if one.arg}
             for name, value in given.items():
-                role = _role(value, features, "") or _root(value)
+                role = _role(value, features, "") or root(value)
                 if (role := roles.get(role, role)) in NAMES and name not in NAMES:
                     found[name] = role
     return found
@@ -308,129 +301,8 @@ def _guessed(name: str) -> str:
 
 def _kind(image: ast.expr) -> str:
     """Of which picture features are asked for."""
-    name = _root(image).lower()
+    name = root(image).lower()
     return "content" if "content" in name else "style" if "style" in name else "target"
-
-
-# --- Slicing -------------------------------------------------------------------------------------
-
-
-def sliced(
-    body: Sequence[ast.stmt], goals: str | set[str], given: set[str]
-) -> tuple[list[ast.stmt], set[str]]:
-    """The statements that some names depend on, and what else they read.
-
-    Args:
-        body: statements, in order.
-        goals: the names.
-        given: names that come from elsewhere, whatever the statements give them.
-    """
-    needed = ({goals} if isinstance(goals, str) else set(goals)) - given
-    kept: list[ast.stmt] = []
-    for _ in range(MOST_ROUNDS):
-        before = set(needed)
-        kept = _kept(body, needed, given)
-        if needed == before:
-            break
-    made = {name for statement in kept for name in changed(statement)}
-    return kept, needed - made
-
-
-def _kept(body: Sequence[ast.stmt], needed: set[str], given: set[str]) -> list[ast.stmt]:
-    """What changes something that is needed; what it reads is needed too."""
-    kept: list[ast.stmt] = []
-    for statement in reversed(body):
-        inner = _bodies(statement)
-        if isinstance(statement, (ast.FunctionDef, ast.ClassDef)) or not inner:
-            if changed(statement) & needed:
-                needed |= reads(statement) - given
-                kept.append(statement)
-            continue
-        pruned = [_kept(one, needed, given) for one in inner]
-        skips = isinstance(statement, ast.If) and _skips(statement)
-        if any(pruned) or skips:
-            if not skips:
-                new = copy.copy(statement)
-                _put(new, pruned)
-                statement = new
-            needed |= reads(_head(statement)) - given
-            kept.append(statement)
-    if all(isinstance(one, ast.If) and _skips(one) for one in kept):
-        return []
-    return kept[::-1]
-
-
-def _skips(statement: ast.If) -> bool:
-    """`if …: continue`, which matters wherever it stands."""
-    return all(isinstance(one, ast.Continue) for one in statement.body) and not statement.orelse
-
-
-def changed(statement: ast.AST) -> set[str]:
-    """The names that a statement gives a value to, or changes the value of."""
-    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-        return {statement.name}
-    found: set[str] = set()
-    for node in ast.walk(statement):
-        match node:
-            case ast.Name(id=name, ctx=ast.Store()):
-                found.add(name)
-            case ast.Subscript(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
-                found.add(_root(node))
-            case ast.Expr(value=ast.Call(func=ast.Attribute(value=value, attr=attr))):
-                if attr in MUTATORS or attr.endswith("_"):
-                    found.add(_root(value))
-            case ast.alias(name=name, asname=other):
-                found.add((other or name).partition(".")[0])
-    return found - _bound(statement)
-
-
-def reads(node: ast.AST) -> set[str]:
-    """The names that a piece of code reads, but for builtins and what it binds for itself."""
-    found = {
-        n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
-    }
-    for one in ast.walk(node):
-        if isinstance(one, ast.AugAssign):
-            found.add(_root(one.target))
-    return found - BUILTINS - _bound(node)
-
-
-def _bound(node: ast.AST) -> set[str]:
-    """Names of comprehensions, lambdas and functions within."""
-    found: set[str] = set()
-    for one in ast.walk(node):
-        if isinstance(one, ast.comprehension):
-            found |= {n.id for n in ast.walk(one.target) if isinstance(n, ast.Name)}
-        elif isinstance(one, ast.arg):
-            found.add(one.arg)
-    return found
-
-
-def _bodies(statement: ast.stmt) -> Bodies:
-    """The lists of statements in a statement."""
-    bodies = [getattr(statement, name, None) for name in ("body", "orelse", "finalbody")]
-    handlers = [handler.body for handler in getattr(statement, "handlers", ())]
-    return [body for body in (*bodies, *handlers) if isinstance(body, list) and body]
-
-
-def _put(statement: ast.stmt, bodies: Bodies) -> None:
-    """Replace the lists of statements in a statement."""
-    rest = list(bodies)
-    for name in ("body", "orelse", "finalbody"):
-        if getattr(statement, name, None):
-            setattr(statement, name, rest.pop(0) or [ast.Pass()])
-    for place, handler in enumerate(getattr(statement, "handlers", ())):
-        new = copy.copy(handler)
-        new.body = rest.pop(0) or [ast.Pass()]
-        statement.handlers = [*statement.handlers]  # type: ignore[attr-defined]
-        statement.handlers[place] = new  # type: ignore[attr-defined]
-
-
-def _head(statement: ast.stmt) -> ast.AST:
-    """A compound statement without what is in it."""
-    head = copy.copy(statement)
-    _put(head, [[] for _ in _bodies(statement)])
-    return head
 
 
 # --- Functions -----------------------------------------------------------------------------------
@@ -449,11 +321,11 @@ class _Rewrite(ast.NodeTransformer):
         """The same of all statements, in copies."""
         return [self.visit(copy.deepcopy(statement)) for statement in body]
 
-    def visit_Name(self, node: ast.Name) -> ast.Name:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> ast.Name:
         node.id = self.names.roles.get(node.id, node.id)
         return node
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         is_features = isinstance(node.func, ast.Name) and node.func.id == self.names.features
         if is_features and node.args:
             kind = _kind(node.args[0])
@@ -495,15 +367,13 @@ def _function(
 
 def _optimise(loop: Loop, names: Names, total: str) -> str:
     """The loop with a loss that is given, and nothing in it but what concerns the optimiser."""
-    [node] = _Rewrite(names, images=True).all([loop.node])
+    node: Any = _Rewrite(names, images=True).visit(copy.deepcopy(loop.node))
     nodes = list(ast.walk(node))
-    totals = [
-        n for n in nodes if isinstance(n, (ast.Assign, ast.AugAssign)) and total in changed(n)
-    ]
+    totals = _giving([node], total)
     made = [n for n in nodes if isinstance(n, ast.Assign) and total in reads(n.value)]
     numbers = {total} | {name for one in made for name in changed(one)}
     appends = [call for call in nodes if _appends(call, numbers)]
-    history = _root(appends[0].func.value) if appends else "loss_history"  # type: ignore[attr-defined]
+    history = root(appends[0].func.value) if appends else "loss_history"  # type: ignore[attr-defined]
     extra = {name for call in appends for name in reads(call)} - {total, history}
     optimizer = _optimizer(nodes)
     features = False
@@ -512,7 +382,7 @@ def _optimise(loop: Loop, names: Names, total: str) -> str:
         nonlocal features
         found: list[ast.stmt] = []
         for statement in body:
-            inner = _bodies(statement)
+            inner = bodies(statement)
             if statement in totals:
                 if statement is totals[-1]:
                     picture = "target_features" if features else "target"
@@ -520,8 +390,7 @@ def _optimise(loop: Loop, names: Names, total: str) -> str:
             elif inner:
                 pruned = [kept(one) for one in inner]
                 if any(pruned):
-                    _put(statement, pruned)
-                    found.append(statement)
+                    found.append(with_bodies(statement, pruned))
             elif isinstance(statement, ast.Return):
                 found += [statement] if reads(statement) == {total} else []
             elif "target_features" in changed(statement):
@@ -555,7 +424,7 @@ def _appends(node: ast.AST, numbers: set[str]) -> bool:
 def _optimizer(nodes: list[ast.AST]) -> str:
     """The name of what steps."""
     stepping = [
-        _root(node.value)
+        root(node.value)
         for node in nodes
         if isinstance(node, ast.Attribute) and node.attr in ("step", "zero_grad")
     ]
@@ -568,7 +437,7 @@ def _concerns(statement: ast.stmt, optimizer: str, appends: list[ast.AST]) -> bo
         if node in appends:
             return True
         if isinstance(node, ast.Attribute):
-            steps = node.attr in ("step", "zero_grad") and _root(node.value) == optimizer
+            steps = node.attr in ("step", "zero_grad") and root(node.value) == optimizer
             if steps or node.attr in ("backward", "grad"):
                 return True
     return False
@@ -585,15 +454,3 @@ def _calls(node: ast.AST, name: str) -> list[ast.Call]:
 def _words(node: ast.AST) -> set[str]:
     return {one.id if isinstance(one, ast.Name) else one.attr
             for one in ast.walk(node) if isinstance(one, (ast.Name, ast.Attribute))}  # fmt: skip
-
-
-def _stores(node: ast.AST) -> TypeGuard[ast.Name]:
-    """Whether a node gives a name a value."""
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-
-
-def _root(node: ast.AST) -> str:
-    """`x` of `x.y[0].z()`."""
-    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else ""

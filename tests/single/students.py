@@ -1,4 +1,4 @@
-"""What students wrote: right, right but different, wrong, unfinished. See `tests/test_single.py`."""
+"""What students wrote: right, right but different, wrong, unfinished; see tests/test_single.py."""
 
 from dataclasses import dataclass, field
 
@@ -107,7 +107,8 @@ WRONG_MAPPING = [
     mapping("index 1, equal to index 0", "mapping-relu-index", OTHER_MAPPING, conv1_1=1),
     mapping("conv4_3 for conv4_2", "mapping-wrong-convolution", LAYER + OTHER_MAPPING, conv4_2=23),
     Student("numbers for texts", {"features": swapped(FEATURES, "'5'", "5", "'10'", "10", "'19'",
-            "19", "'21'", "21", "'28'", "28")}, {"layers": ALL}, {"layers": "mapping-integer-keys"}),
+            "19", "'21'", "21", "'28'", "28")}, {"layers": ALL},
+            {"layers": "mapping-integer-keys"}),
     Student("the content layer forgotten", {"features": swapped(FEATURES,
             "'21': 'conv4_2',  # content\n", "\n")}, {"layers": LAYER + OTHER_MAPPING},
             {"layers": "mapping-missing-layer"}),
@@ -142,7 +143,8 @@ def get_features(image, model):
             features[f'conv{block}_{conv}'] = x
         elif isinstance(layer, torch.nn.MaxPool2d):
             block, conv = block + 1, 0
-    return {n: features[n] for n in ('conv1_1', 'conv2_1', 'conv3_1', 'conv4_1', 'conv4_2', 'conv5_1')}"""
+    wanted = ('conv1_1', 'conv2_1', 'conv3_1', 'conv4_1', 'conv4_2', 'conv5_1')
+    return {name: features[name] for name in wanted}"""
 RIGHT_MAPPING = [
     right("nothing is special"),
     right("all sixteen, in another cell", features=SIXTEEN),
@@ -230,12 +232,13 @@ STYLE_LOSSES = [
     style("not divided", "style-division-missing", " / (d * h * w)", ""),
     style("never reset", "style-name-not-set", "    style_loss = 0\n", "", "loss_history = []",
           "loss_history = []\nstyle_loss = 0"),
-    style("only the last layer", "style-only-last-layer", "style_loss += layer", "style_loss = layer"),
+    style("only the last layer", "style-only-last-layer", "style_loss += layer",
+          "style_loss = layer"),
     style("features, not Grams", "style-layers-mixed", "gram_matrix(target_feature)",
           "target_feature"),
     style("None left", "style-none-left", LAYER_LOSS, "None"),
-    style("the Gram inside the loop", "", "style_grams[layer]", "gram_matrix(style_features[layer])",
-          lost=0),
+    style("the Gram inside the loop", "", "style_grams[layer]",
+          "gram_matrix(style_features[layer])", lost=0),
     style("the Gram inside, in two steps", "", "style_gram = style_grams[layer]",
           "style_feature = style_features[layer]\n        style_gram = gram_matrix(style_feature)",
           lost=0),
@@ -260,7 +263,8 @@ STYLE_LOSSES = [
 TOTALS = [
     total("other order", "", "style_loss * style_weight + content_weight * content_loss", lost=0),
     total("no weights", "total-no-weights", "content_loss + style_loss"),
-    total("no content weight", "total-content-weight-missing", "content_loss + style_weight * style_loss"),
+    total("no content weight", "total-content-weight-missing",
+          "content_loss + style_weight * style_loss"),
     total("weights exchanged", "total-swapped-weights",
           "style_weight * content_loss + content_weight * style_loss"),
     total("the style alone", "total-content-missing", "style_weight * style_loss"),
@@ -270,24 +274,27 @@ TOTALS = [
     Student("in two steps", {"loop": loop("total_loss = " + TOTAL, "total_loss = content_weight * "
             "content_loss\n    total_loss += style_weight * style_loss")}),
     Student("without a name", {"loop": loop("    total_loss = " + TOTAL + "\n", "",
-            "total_loss.backward()", f"({TOTAL}).backward()", "loss_history.append(total_loss.item())",
-            "pass", "total_loss.item()", "0")}, {"optimise": 0.3 * ALL}),
+            "total_loss.backward()", f"({TOTAL}).backward()",
+            "loss_history.append(total_loss.item())", "pass", "total_loss.item()", "0")},
+            {"optimise": 0.3 * ALL}),
     Student("α and β", {"weights": swapped(CELLS["weights"], "content_weight", "alpha",
             "style_weight =", "beta ="), "loop": loop("content_weight", "alpha",
             "style_weight * style_loss", "beta * style_loss")}),
 ]  # fmt: skip
 
 WRAPPED = (
-    "def style_transfer(model, c_feats, s_grams, target, weights, steps=2000, lr=0.003, cw=1, sw=1e6):\n"
+    "def style_transfer(model, c_feats, s_grams, target, weights, steps=2000, lr=0.003, cw=1,\n"
+    "                   sw=1e6):\n"
     "    optimizer = optim.Adam([target], lr=lr)\n"
     "    losses = []\n"
     + "\n".join("    " + line for line in LOOP.split("\n")[4:])
-    .replace("vgg", "model").replace("content_features", "c_feats").replace("style_grams", "s_grams")
+    .replace("vgg", "model").replace("content_features", "c_feats")
+    .replace("style_grams", "s_grams")
     .replace("style_weights", "weights").replace("content_weight", "cw")
     .replace("style_weight ", "sw ").replace("loss_history", "losses")
     + "\n    return target, losses\n\n"
-    "target, loss_history = style_transfer(vgg, content_features, style_grams, target, style_weights,\n"
-    "                                      steps=5000)"
+    "target, loss_history = style_transfer(vgg, content_features, style_grams, target,\n"
+    "                                      style_weights, steps=5000)"
 )  # fmt: skip
 CLOSURE = (
     "optimizer = torch.optim.LBFGS([target])\nloss_history = []\nrun = [0]\nwhile run[0] <= 300:\n"
@@ -306,8 +313,8 @@ STEPPING = [
     stepping("no step", "optimise-no-step", "    optimizer.step()\n", ""),
     stepping("tensors in the history", "optimise-history-of-tensors", "append(total_loss.item())",
              "append(total_loss)", lost=0.3 * ALL),
-    stepping("no history", "optimise-history-length", "    loss_history.append(total_loss.item())\n",
-             "", lost=0.3 * ALL),
+    stepping("no history", "optimise-history-length",
+             "    loss_history.append(total_loss.item())\n", "", lost=0.3 * ALL),
     right("in a function", loop=WRAPPED),
     right("L-BFGS with a closure", loop=CLOSURE),
     right("with a bar, and a number in between", loop=loop(
