@@ -308,7 +308,20 @@ def _kind(image: ast.expr) -> str:
 # --- Functions -----------------------------------------------------------------------------------
 
 
-class _Rewrite(ast.NodeTransformer):
+class OnCpu(ast.NodeTransformer):
+    """Code without `.cuda()`; `.to("cuda")` goes to `device`, which there is."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """The object itself, for `.cuda()` of it."""
+        match self.generic_visit(node):
+            case ast.Call(func=ast.Attribute(value=value, attr="cuda")):
+                return value
+            case ast.Call(func=ast.Attribute(attr="to"), args=[ast.Constant(str(where))]) as call:
+                call.args = [ast.Name("device", ast.Load())] if "cuda" in where else call.args
+        return node
+
+
+class _Rewrite(OnCpu):
     """A loop in the assignment's names; features that are asked for in it are those given.
 
     With `images`, the features of a picture are the picture.
@@ -330,7 +343,7 @@ class _Rewrite(ast.NodeTransformer):
         if is_features and node.args:
             kind = _kind(node.args[0])
             return ast.Name(kind if self.images else FEATURES[kind], ast.Load())
-        return self.generic_visit(node)
+        return super().visit_Call(node)
 
 
 def _plain_before(loop: Loop, names: Names, body: Sequence[ast.stmt]) -> list[ast.stmt]:

@@ -7,6 +7,7 @@ and its reference, are in notebooks/single.
 """
 
 import ast
+import copy
 import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from coursekit.answers import NOTEBOOKS, Key, Release
 from coursekit.helpers import helpers_for
-from coursekit.loops import GIVEN, Loop, find_loops, find_names, functions_of
+from coursekit.loops import GIVEN, Loop, OnCpu, find_loops, find_names, functions_of
 from coursekit.magics import parsed, plain_python
 from coursekit.records import SINGLE, Answer
 from coursekit.saved import Book, read_book, words
@@ -112,7 +113,7 @@ def pieces_of(book: Book) -> Pieces:
     if sum(1 for tree in trees if tree for _ in ast.walk(tree)) > MOST_NODES:
         return Pieces()
     functions = [
-        _Function(node, cell)
+        _Function(OnCpu().visit(copy.deepcopy(node)), cell)
         for cell, tree in enumerate(trees)
         for node in (tree.body if tree else ())
         if isinstance(node, ast.FunctionDef)

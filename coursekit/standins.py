@@ -86,5 +86,8 @@ def grams_of_another_style() -> dict[str, Tensor]:
     return {name: torch.zeros(size, size) for name, size in sizes.items()}
 
 
-OFFERS = {one.__name__: one for one in (layers_of, features_of, grams_of_another_style)}
-"""{name: function}, for the desk of `verdicts`."""
+OFFERS: dict[str, Any] = {
+    one.__name__: one for one in (layers_of, features_of, grams_of_another_style)
+}
+OFFERS["device"] = torch.device("cpu")
+"""{name: what the desk of `verdicts` offers}."""

@@ -29,7 +29,7 @@ COLAB = {
         f"experiment {number}": EXPERIMENT.format(weight=weight, rate=rate)
         for number, (weight, rate) in enumerate([("1e5", 0.003), ("1e6", 0.001), ("1e6", 0.003)])
     },
-    **{f"picture {i}": f"plt.imshow(im_convert(target))  # {i}" for i in range(17)},
+    **{f"picture {i}": f"plt.imshow(im_convert(target))  # {i}" for i in range(18)},
 }
 """34 code cells."""
 FUNCTION = {

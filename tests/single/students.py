@@ -245,6 +245,9 @@ STYLE_LOSSES = [
     style("items, and a running sum", "", "for layer in style_weights:",
           "for layer, weight in style_weights.items():", "style_weights[layer] * torch.mean",
           "weight * torch.mean", "style_loss += layer", "style_loss = style_loss + layer", lost=0),
+    style("all layers, the content's skipped", "", "for layer in style_weights:",
+          "for layer in target_features:\n        if layer not in style_weights:\n"
+          "            continue", lost=0),
     style("a list that is added up", "", "    style_loss = 0\n", "    parts = []\n",
           "style_loss += layer_style_loss / (d * h * w)",
           "parts.append(layer_style_loss / (d * h * w))", "    total_loss = content",
@@ -316,6 +319,9 @@ STEPPING = [
     stepping("no history", "optimise-history-length",
              "    loss_history.append(total_loss.item())\n", "", lost=0.3 * ALL),
     right("in a function", loop=WRAPPED),
+    right("on a GPU", features=swapped(FEATURES, "x = image", "x = image.cuda()"),
+          gram=swapped(GRAM, "tensor.t())", "tensor.t()).to(device)"),
+          loop=loop("gram_matrix(target_feature)", "gram_matrix(target_feature.to('cuda'))")),
     right("L-BFGS with a closure", loop=CLOSURE),
     right("with a bar, and a number in between", loop=loop(
         "for ii in range(1, steps+1):", "from tqdm import tqdm\nfor ii in tqdm(range(2000)):",
