@@ -15,7 +15,7 @@ from single.forgeries import FORGED
 from single.handed_in import COLAB, ERROR, FUNCTION, PICTURE, TWO_LOOPS
 from test_grading import drawn, judged, kernel, reference  # noqa: F401  # fixtures too
 
-from coursekit import diagnosis, grading, rebuild, standins, verdicts
+from coursekit import build, diagnosis, grading, rebuild, standins, verdicts
 from coursekit.answers import NOTEBOOKS
 from coursekit.collect import read_submission
 from coursekit.layouts import find_handins
@@ -24,6 +24,10 @@ from coursekit.release import release_files
 from styletools import checks
 
 TODOS = rebuild.read_single_todos()
+
+
+def built(kind):
+    return json.loads((NOTEBOOKS / "single" / kind / "style_transfer.ipynb").read_text("utf-8"))
 
 
 def handed_in(folder, notebook, layout="auto"):
@@ -181,16 +185,24 @@ def test_no_loop_keeps_the_reader_busy(line, tmp_path):
     assert submission.answers or submission.refused
 
 
+def test_the_built_notebooks_are_current():
+    assert build.check(NOTEBOOKS / "single") == []
+    assert len(built("student")["cells"]) == 25
+
+
+def test_build_finds_the_folder_of_a_source():
+    single = NOTEBOOKS / "single"
+    assert build.folders(NOTEBOOKS) == [NOTEBOOKS, single]
+    assert build.folders(NOTEBOOKS, ["style_transfer"]) == [single]
+    assert build.folders(NOTEBOOKS, ["02_gram"]) == [NOTEBOOKS]
+
+
 def test_students_get_nothing_of_it():
     names = release_files()
     assert not [name for name in names if "single" in name]
 
 
 # --- Through the door ----------------------------------------------------------------------------
-
-
-def built(kind):
-    return json.loads((NOTEBOOKS / "single" / kind / "style_transfer.ipynb").read_text("utf-8"))
 
 
 CLASS = {
