@@ -141,7 +141,7 @@ class Cluster:
             if (place or problem) and address in there:
                 self._meet(address, place, problem)
         for address in there - {*self.places, *self.refused, *self.asked}:
-            self.asked[address] = self._submit(_question(), address, self.settings)
+            self.asked[address] = self._submit("introduce", address, self.settings)
         self._miss()
         return there
 
@@ -197,17 +197,17 @@ class Cluster:
                 return
             address = min(free, key=lambda one: taken[one])
             order = waiting.popleft()
-            busy[self._submit(work, address, self.settings, pack(order.submission))] = (
-                order, address,
-            )  # fmt: skip
+            future = self._submit("work", address, self.settings, pack(order.submission))
+            busy[future] = order, address
 
-    def _submit(self, function: Callable[..., Any], address: str, *arguments: bytes) -> "Future":
+    def _submit(self, function: str, address: str, *arguments: bytes) -> "Future":
         """To one worker alone: who is not the fault of its end has not to bear it."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
             future = self.client.submit(
-                function, *arguments, workers=[address], allow_other_workers=False, pure=False
-            )
+                _sent(function), *arguments,
+                workers=[address], allow_other_workers=False, pure=False,
+            )  # fmt: skip
         future.add_done_callback(lambda _: self.ended.set())
         return future
 
@@ -268,18 +268,21 @@ def unpacked(parcel: bytes) -> Iterator[Submission]:
 # --- On a worker ---------------------------------------------------------------------------------
 
 
-def _question() -> Callable[[bytes], dict[str, Any]]:
-    """`introduce`, for a worker that may not have it: this function is sent as it is."""
+def _sent(name: str) -> Callable[..., Any]:
+    """A function of this module that is sent as code, and not by its name.
 
-    def ask(settings: bytes) -> dict[str, Any]:
+    The scheduler needs no course, and a worker without one can say so.
+    """
+
+    def call(*arguments: bytes) -> Any:
         try:
-            from coursekit.cluster import introduce
+            from coursekit import cluster
         except Exception as error:
             says = f"the course cannot be imported there ({error}); pip install -e '.[dev]'"
             return {"course": "", "trouble": says}
-        return introduce(settings)
+        return getattr(cluster, name)(*arguments)
 
-    return ask
+    return call
 
 
 def introduce(settings: bytes) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The class on one page: how each TODO went, and which mistakes to talk about in class."""
 
+import math
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from coursekit.report import render, todo_keys
 BARS = 10
 MOST_MISTAKES = 12
 SHOWN_NAMES = 12
+LOOKED_AT = ("different", "tampered", "infrastructure")
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,19 @@ def class_page(
         refused: {student: why nothing of the submission was read}.
     """
     likenesses = likenesses or {}
-    grades = sorted(grades, key=lambda grade: grade.student)
+    refused = {student: reason for student, reason in (refused or {}).items() if reason}
+    grades = sorted(grades, key=lambda grade: (alphabetical(grade.student), grade.student))
     complete = [grade.points for grade in grades if grade.complete]
     return render(
         "overview.html",
         grades=grades,
+        ranked=sorted(grades, key=lambda grade: -grade.points if grade.complete else math.inf),
+        looked_at=[
+            (grade, found)
+            for grade in grades
+            if (found := [o for o in grade.outcomes if o.status in LOOKED_AT])
+            or grade.student in refused
+        ],
         complete=complete,
         mean=mean(complete) if complete else None,
         median=median(complete) if complete else None,
@@ -72,10 +83,16 @@ def class_page(
         longest=SHOWN_NAMES,
         notes={g.student: len({*g.notes}) + len(likenesses.get(g.student, ())) for g in grades},
         alike={g.student: likenesses[g.student] for g in grades if g.student in likenesses},
-        refused={student: reason for student, reason in (refused or {}).items() if reason},
+        refused=refused,
         pages={grade.student: f"students/{file_name(grade.student)}.html" for grade in grades},
         sandboxes=sorted({grade.sandbox for grade in grades} - {"bubblewrap"}),
     )
+
+
+def alphabetical(name: str) -> str:
+    """A key that puts É beside E, and no matter the case."""
+    letters = (c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    return "".join(letters).casefold()
 
 
 def distribution(grades: Sequence[Grade], todo: tuple[str, str]) -> list[Part]:
@@ -102,11 +119,11 @@ def histogram(grades: Sequence[Grade]) -> list[int]:
 
 
 def mistakes(grades: Sequence[Grade]) -> list[Mistake]:
-    """What was diagnosed, commonest first."""
+    """What was diagnosed, commonest first; what nobody tried is in `distribution`."""
     found: dict[tuple[str, str, str], list[tuple[str, Outcome]]] = defaultdict(list)
     for grade in grades:
         for outcome in grade.outcomes:
-            if outcome.status not in ("passed", "read", *OPEN):
+            if outcome.status not in ("passed", "not attempted", "read", *OPEN):
                 what = outcome.code or outcome.status
                 found[outcome.lesson, outcome.grade_id, what].append((grade.student, outcome))
     sets = [Mistake(all_[0][1], tuple(name for name, _ in all_)) for all_ in found.values()]

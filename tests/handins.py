@@ -22,7 +22,11 @@ ANSWERS = {
     return content_weight * content + style_weight * style""",
     "gram_matrix_explanation": "Entry (i, j) says how often channels i and j fire **together**.",
 }
-HOME = {"gram_matrix": "02_gram", "gram_matrix_explanation": "02_gram"}  # else 03_losses
+HOME = {  # else 03_losses
+    "layers": "01_layers",
+    "gram_matrix": "02_gram",
+    "gram_matrix_explanation": "02_gram",
+}
 
 
 def notebook(lesson="02_gram", answers=ANSWERS):

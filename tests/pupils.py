@@ -13,36 +13,14 @@ from PIL import Image
 from redteam import FORGERIES
 from test_grading import BY_NAME, share
 
-FIRST = [
-    "Ada",
-    "Alan",
-    "Barbara",
-    "Chen",
-    "Dilara",
-    "Édouard",
-    "Fatima",
-    "Grace",
-    "Hedy",
-    "Ines",
-    "Jürgen",
-    "Katherine",
-    "Łukasz",
-    "Mary",
-    "Noether",
-    "Olga",
-    "Paulo",
-    "Quynh",
-    "Rózsa",
-    "Sofia",
-    "Tomáš",
-    "Uma",
-    "Vera",
-    "Wei",
-    "Xenia",
-    "Yusuf",
-    "Zoë",
-]
-LAST = "Archer Bianchi Çelik Diaz Eriksen Fischer Gupta Haddad Ito Jensen Kim Lopes Müller".split()  # noqa: SIM905
+FIRST, LAST = (
+    names.split()
+    for names in (
+        "Ada Alan Barbara Chen Dilara Édouard Fatima Grace Hedy Ines Jürgen Katherine Łukasz Mary "
+        "Noether Olga Paulo Quynh Rózsa Sofia Tomáš Uma Vera Wei Xenia Yusuf Zoë",
+        "Archer Bianchi Çelik Diaz Eriksen Fischer Gupta Haddad Ito Jensen Kim Lopes Müller",
+    )
+)
 LESSONS = ("01_layers", "02_gram", "03_losses")
 UNSURE = 0.13  # of honest students have something wrong: 18 of the 135 whom DESIGN.md counts
 OWN_PICTURES = "my_content = 'images/mine.jpg'\nmy_style = 'images/painting.jpg'\n"
@@ -98,11 +76,11 @@ class Pupil:
 def make_class(folder: Path, size: int, forged: float = 0.1, seed: int = 0) -> list[Pupil]:
     """Write a class's submissions into a new folder; the same ones at the same seed."""
     chance = random.Random(seed)
-    names = [f"{first} {last}" for last in LAST for first in FIRST][:size]
+    names = [f"{first} {last}" for first in FIRST for last in LAST]
     forgeries = {forgery.name: forgery for forgery in FORGERIES}
     count = round(size * forged)
     pupils = []
-    for number, name in enumerate(chance.sample(names, len(names))):
+    for number, name in enumerate(chance.sample(names, size)):
         if number < count:
             forgery = forgeries[HOSTILE[number % len(HOSTILE)]]
             pupils.append(Pupil(name, dict.fromkeys(BY_NAME, 0.0), forgery))

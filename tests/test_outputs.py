@@ -151,6 +151,23 @@ def test_the_refused_and_what_is_alike_are_named():
     assert "cat.jpg: the same file as b." in text
 
 
+def test_a_long_class_is_sorted_by_name_and_by_points():
+    """Whoever is to be looked at comes first; nobody is missing."""
+    broken = outcome(status="infrastructure", points=0)
+    tampered = outcome(status="tampered", points=0)
+    class_ = [grade("Zoë"), grade("émile", tampered), grade("Eva"), grade("Dan", broken)]
+    text = class_page([*class_, *(grade(f"s{i:03}") for i in range(200))])
+    _, looked_at, by_name, by_points = re.split("To look at|All students|In the order", text)
+    assert re.findall(r">(\w+)</a>", looked_at) == ["Dan", "émile"]
+    names = ["Dan", "émile", "Eva", *(f"s{i:03}" for i in range(200)), "Zoë"]
+    assert re.findall(r">(\w+)</a>", by_name) == names
+    assert re.findall(r">(\w+)</a>", by_points) == [*names[2:], "émile", "Dan"]
+
+
+def test_what_was_not_attempted_is_no_mistake():
+    assert mistakes([grade("a", outcome(status="not attempted", points=0))]) == []
+
+
 def test_the_page_of_a_class_without_grades_is_a_page():
     assert "<strong>0</strong> submissions" in class_page([])
     broken = outcome(status="infrastructure", points=0)
