@@ -145,23 +145,18 @@ class Cluster:
         self._miss()
         return there
 
-    def _meet(self, address: str, said: dict[str, Any] | None, problem: str) -> None:
+    def _meet(self, address: str, said: Any, problem: str) -> None:
         """Take a worker, or say why not."""
-        if said and said["course"] == self.course:
-            place = Place(**said)
-            problem = place.trouble
-            if not problem:
-                self.places[address] = place
-                return
-        elif said:
+        if said and said["course"] and said["course"] != self.course:
             problem = (
-                said["trouble"]
-                if not said["course"]
-                else (
-                    f"it has another course ({said['course'][:DIGITS]}, and here is "
-                    f"{self.course[:DIGITS]}); install the same one there, and start it again"
-                )
+                f"it has another course ({said['course'][:DIGITS]}, and here is "
+                f"{self.course[:DIGITS]}); install the same one there, and start it again"
             )
+        elif said:
+            problem = said["trouble"]
+        if not problem:
+            self.places[address] = Place(**said)
+            return
         self.refused.add(address)
         self.say(f"The worker {address} is left out: {one_line(problem)}.")
 
