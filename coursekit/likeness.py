@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from coursekit.answers import Key, read_release
 from coursekit.archives import PICTURES
@@ -68,7 +68,9 @@ def alike(submissions: Iterable[Submission]) -> dict[str, tuple[Likeness, ...]]:
                 prose[key, _digest(text)].add(submission.student)
         for name, digest in {**submission.pictures, **submission.runs}.items():
             kind = LOSSES if name.endswith(".csv") else FILE
-            files[kind, digest].setdefault(submission.student, name)
+            folder = str(PurePosixPath(name).parent)
+            thing = folder if f"{folder}/run.json" in submission.runs else name
+            files[kind, digest].setdefault(submission.student, thing)
     found: dict[str, dict[tuple[str, frozenset[str]], list[str]]] = {}
     for ((_, question), _), students in prose.items():
         for student in students if len(students) > 1 else ():
@@ -79,6 +81,10 @@ def alike(submissions: Iterable[Submission]) -> dict[str, tuple[Likeness, ...]]:
             for student, name in names.items():
                 same = found.setdefault(student, {})
                 same.setdefault((kind, frozenset(names)), []).append(one_line(name))
+    for same in found.values():  # equal losses say nothing new of files that are equal
+        for (kind, who), things in list(same.items()):
+            copied = same.get((FILE, who), []) if kind == LOSSES else []
+            same[kind, who] = [thing for thing in things if thing not in copied]
     return {student: tuple(_likenesses(student, same)) for student, same in found.items()}
 
 
@@ -86,8 +92,10 @@ def _likenesses(
     student: str, same: dict[tuple[str, frozenset[str]], list[str]]
 ) -> Iterator[Likeness]:
     for (kind, students), things in sorted(same.items(), key=lambda item: (item[0][0], item[1])):
+        if not things:
+            continue
         others = tuple(sorted(students - {student}))
-        yield Likeness(f"{', '.join(sorted(things))}: {kind}", others)
+        yield Likeness(f"{', '.join(sorted(set(things)))}: {kind}", others)
 
 
 @lru_cache(maxsize=1)

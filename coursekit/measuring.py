@@ -65,7 +65,7 @@ class Bench:
             for layer in layers:
                 told = float(history[layer][0])
                 if off := _off(told, start[layer], FIRST * start[layer]):
-                    text = f"At the first step {layer} is {off} for these pictures and settings."
+                    text = f"At the first step {layer} is {off} of these pictures and weights."
                     faults.append(Fault("first loss", text))
                     break
         row = final_row(record, history)
@@ -82,7 +82,7 @@ class Bench:
 
 def _off(told: float, found: float, slack: float) -> str:
     """Both numbers, where they differ by more than the slack."""
-    return "" if abs(told - found) <= slack else f"{told:.4g} there, but {found:.4g}"
+    return "" if abs(told - found) <= slack else f"{told:.3g} in losses.csv, and {found:.3g}"
 
 
 def _losses(objective: Objective, picture: Tensor) -> dict[str, float]:

@@ -28,6 +28,10 @@ from styletools.files import write_text
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 SHOWN = {"infrastructure": "not graded"}  # a status in other words
+PLAIN = MarkdownIt("zero", {"html": False}).enable(
+    ["backticks", "blockquote", "code", "emphasis", "escape", "fence", "heading", "list", "table"]
+)
+"""Markdown of students: no HTML, no links, no pictures; those stay as they were written."""
 MARKS = {
     "passed": "✓",
     "wrong": "✗",
@@ -249,4 +253,5 @@ def _template(name: str) -> Template:
     )
     environment.filters |= {"visible": visible, "one_line": one_line, "number": number}
     environment.filters["markdown"] = lambda text: Markup(MarkdownIt().render(text))  # ours alone
+    environment.filters["written"] = lambda text: Markup(PLAIN.render(text))
     return environment.get_template(name)

@@ -141,11 +141,15 @@ def read_history(record: Record, data: bytes) -> dict[str, np.ndarray]:
         raise RunError(f"{HISTORY} is larger than that of any run.")
     try:
         header, *rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+        if sorted(header) != sorted(names):
+            raise RunError(f"{HISTORY} does not have the columns {', '.join(names)}.")
         values = np.array(rows, dtype=np.float64)  # (rows, columns)
+    except RunError:
+        raise
     except (ValueError, csv.Error) as error:
         raise RunError(f"{HISTORY} is no table of numbers ({_said(error)}).") from None
-    if sorted(header) != sorted(names) or values.shape[1:] != (len(names),):
-        raise RunError(f"{HISTORY} does not have the columns {', '.join(names)}, and rows of them.")
+    if values.shape[1:] != (len(names),):
+        raise RunError(f"{HISTORY} has no rows.")
     if not np.isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0]
         raise RunError(f"{HISTORY}: {header[column]} is {values[row, column]} in row {row + 1}.")
@@ -189,9 +193,10 @@ def judge(
         else:
             faults[name] += _faults(name, record, history)
             good |= {} if faults[name] else {name: history}
-        faults[name] += (more or {}).get(name, ())
     for name, fault in _beside(chosen, good):
         faults[name].append(fault)
+    for name, found in (more or {}).items():
+        faults[name] += found
     common = Counter(record.material for record in chosen.values()).most_common(1)
     return {
         name: _finding(name, chosen[name], faults[name], common[0][0])
@@ -348,6 +353,7 @@ def _faults(name: str, record: Record, history: History) -> Iterator[Fault]:
         text = f"The run did not come to its end ({record.text('stopped')[:200] or 'unknown'})."
         yield Fault("not finished", f"{text} Run its cell again.")
         return
+    yield from _edited(record)
     if config.steps < asked.steps * FEWEST_STEPS[config.optimizer]:
         text = f"{config.steps} steps instead of {asked.steps} are too few to show anything."
         yield Fault("too short", text)
@@ -360,7 +366,6 @@ def _faults(name: str, record: Record, history: History) -> Iterator[Fault]:
         yield Fault("rows", text)
     elif record.told.get("steps_done") != rows or not _counts(history["step"]):
         yield Fault("rows", f"The rows of {HISTORY} are not the steps that were done.")
-    yield from _edited(record)
     yield from _sums(config, history)
     yield from _ends(record, history)
     if starts_as_content(config) and history["content"][0] > 1e-3 * history["content"].max():
@@ -439,7 +444,7 @@ def _beside(
             text = "At the first step its style losses are not the base run's, although nothing"
             yield name, Fault("first loss", f"{text} has moved yet: other pictures, or edited.")
         end = min(len(history["step"]), len(base["step"])) - 1
-        only_longer = name == "c" and not differences("c", chosen["c"])
+        only_longer = name == "c" and not any(differences(n, chosen[n]) for n in ("base", "c"))
         if only_longer and not _near(history, base, layers, end, STEP_BY_STEP):
             text = "Its beginning is not the base run, although only the number of steps differs."
             yield name, Fault("beginning", text)
