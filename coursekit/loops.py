@@ -10,7 +10,7 @@ content and the style loss), and from the assignment's names where they are used
 
 import ast
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +26,9 @@ GIVEN = {
 """{TODO: parameters of its function}; the total's first two are called as in the loop."""
 WEIGHTS = ("content_weight", "style_weight")
 NAMES = {*FEATURES.values(), *FEATURES, "style_grams", "style_weights", *WEIGHTS, "optimizer"}
-STEPPING = ("range", "tqdm", "trange", "count")  # what a loop over steps goes through
+STEPPING = {"range", "tqdm", "trange", "count"}  # what a loop over steps goes through
 MOST_PARTS = 6
+LONGEST = 100  # statements of a function that computes the losses
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,61 @@ class Names:
 def find_loops(body: Sequence[ast.stmt]) -> list[Loop]:
     """The loops over steps in some code, in its order; of nested ones, the innermost."""
     return list(_loops(body, None, ()))
+
+
+def inlined(loop: Loop, functions: Mapping[str, ast.FunctionDef], features: str) -> Loop:
+    """The loop with the functions written out in it that collect the target's features themselves.
+
+    Args:
+        loop: as `find_loops` gives it.
+        functions: of the notebook.
+        features: name of the function that collects features.
+    """
+    whole = {
+        name: function
+        for name, function in functions.items()
+        if _calls(function, features) and isinstance(function.body[-1], ast.Return)
+    }
+    loop = copy.deepcopy(loop)
+    calls = [one for one in loop.body if _called(one) in whole][:MOST_PARTS]
+    for statement in calls:
+        place = loop.body.index(statement)
+        new = _written_out(statement, whole[_called(statement)])
+        loop.body[place : place + 1] = new if len(new) < LONGEST else [statement]
+    return loop
+
+
+def _called(statement: ast.stmt) -> str:
+    """`f` of `x, y = f(…)`."""
+    match statement:
+        case ast.Assign(value=ast.Call(func=ast.Name(name))):
+            return name
+    return ""
+
+
+def _written_out(statement: Any, function: ast.FunctionDef) -> list[ast.stmt]:
+    """The function's statements, with the arguments in place of its parameters."""
+    call = statement.value
+    names = [arg.arg for arg in function.args.args]
+    defaults = function.args.defaults
+    given = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+    given |= dict(zip(names, call.args, strict=False))
+    given |= {one.arg: one.value for one in call.keywords if one.arg}
+    body = [_Put(given).visit(one) for one in copy.deepcopy(function.body)]
+    statement.value = body[-1].value
+    return [*body[:-1], statement]
+
+
+class _Put(ast.NodeTransformer):
+    """Names, replaced by what is given for them."""
+
+    def __init__(self, given: Mapping[str, ast.expr]) -> None:
+        self.given = given
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if isinstance(node.ctx, ast.Load) and node.id in self.given:
+            return copy.deepcopy(self.given[node.id])
+        return node
 
 
 def find_names(trees: Iterable[ast.Module], loop: Loop, features: str, gram: str) -> Names:
@@ -162,9 +218,12 @@ def _loops(
 
 def _steps(node: ast.For | ast.While) -> bool:
     """Whether a loop counts steps, and does not go through layers."""
-    if isinstance(node, ast.While):
+    if isinstance(node, ast.While) or _words(node.iter) & STEPPING:
         return True
-    return any(name in STEPPING for name in _words(node.iter))
+    layers = any(
+        "layer" in word or word in NAMES for word in _words(node.iter) | _words(node.target)
+    )
+    return not layers and any(_backward(statement) for statement in node.body)
 
 
 def _inside(body: list[ast.stmt]) -> list[ast.stmt]:
@@ -414,7 +473,8 @@ def _optimise(loop: Loop, names: Names, total: str) -> str:
         return found
 
     body = kept(node.body)
-    counter = ast.unparse(node.target) if isinstance(node, ast.For) else "_"
+    counters = [n.id for n in ast.walk(node.target) if stores(n)] if hasattr(node, "target") else []
+    counter = counters[0] if counters else "_"
     lines = ["def optimise(target, optimizer, loss_of, steps):"]
     if {"content", "style"} & {word for statement in body for word in reads(statement)}:
         lines.append("    content = style = target.detach().clone()")

@@ -9,25 +9,26 @@ and its reference, are in notebooks/single.
 import ast
 import copy
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from coursekit.answers import NOTEBOOKS, Key, Release
 from coursekit.helpers import helpers_for
-from coursekit.loops import GIVEN, Loop, OnCpu, find_loops, find_names, functions_of
+from coursekit.loops import GIVEN, Loop, OnCpu, find_loops, find_names, functions_of, inlined
 from coursekit.magics import parsed, plain_python
 from coursekit.records import SINGLE, Answer
-from coursekit.saved import Book, read_book, words
+from coursekit.saved import Book, code_cells, read_book, words
 
 TITLE = "Style transfer in one notebook"
 POINTS = dict.fromkeys(("layers", "gram_matrix", *GIVEN), 5.0)
 """{TODO: its points}; the TODOs are the lessons', as far as they are in this notebook."""
 LOSSES = ("content_loss", "style_loss", "total_loss")
-MOST_NODES = 60_000  # of the syntax trees of a notebook, more than a person writes
+MOST_NODES = 30_000  # of the syntax trees of a notebook, more than a person writes
 MOST_LOOPS = 12  # that are looked at
 MODULES = {"_modules", "named_children", "children", "named_modules"}
 PRODUCTS = {"mm", "matmul", "bmm", "einsum", "tensordot"}
+LIBRARIES = {"torch", "nn", "F", "np"}
 PROMPT = 8  # words of a text that no two notebooks have by chance
 
 
@@ -53,12 +54,6 @@ class Pieces:
         return (losses and bool(found & {"layers", "gram_matrix"})) or (
             self.own_mapping and "gram_matrix" in found
         )
-
-
-@dataclass(frozen=True)
-class _Function:
-    node: ast.FunctionDef
-    cell: int
 
 
 def find_single(
@@ -108,50 +103,44 @@ def read_built(kind: str, notebooks: Path = NOTEBOOKS) -> dict[str, str]:
 
 def pieces_of(book: Book) -> Pieces:
     """What a notebook holds of the exercise; nothing where it is no code that a person wrote."""
-    plain = [plain_python(c.source) if c.kind == "code" else ("", ()) for c in book.cells]
-    trees = [parsed(source) for source, _ in plain]
-    if sum(1 for tree in trees if tree for _ in ast.walk(tree)) > MOST_NODES:
+    plain = [plain_python(cell.source)[0] for _, cell in code_cells(book)]
+    trees = [tree for source in plain if (tree := parsed(source))]
+    if sum(1 for tree in trees for _ in ast.walk(tree)) > MOST_NODES:
         return Pieces()
-    functions = [
-        _Function(OnCpu().visit(copy.deepcopy(node)), cell)
-        for cell, tree in enumerate(trees)
-        for node in (tree.body if tree else ())
+    functions = {
+        (place, node.name): OnCpu().visit(copy.deepcopy(node))
+        for place, tree in enumerate(trees)
+        for node in tree.body
         if isinstance(node, ast.FunctionDef)
-    ]
-    features = _best(functions, _collects_features)
-    gram = _best([one for one in functions if one is not features], _makes_gram)
-    pieces = Pieces({}, own_mapping=features is not None and bool(_mapping(features.node)))
+    }
+    features = _best(functions.values(), _collects_features)
+    gram = _best([one for one in functions.values() if one is not features], _makes_gram)
+    sources: dict[str, str] = {}
     notes: list[str] = []
     if features is not None:
-        pieces.sources["layers"] = _layers(features.node, book)
+        sources["layers"] = _layers(features, book)
     if gram is not None:
-        pieces.sources["gram_matrix"] = _gram(gram.node, book)
-    whole = [tree for tree in trees if tree]
-    loops = [loop for tree in whole for loop in find_loops(tree.body)][:MOST_LOOPS]
-    names = [one.node.name if one else "" for one in (features, gram)]
-    notes += [
-        f"{one} is called `{name}`."
-        for one, name in zip(("get_features", "gram_matrix"), names, strict=True)
-        if name not in ("", one)
-    ]
-    if loops:
-        pieces.sources.update(_losses(loops, whole, names, book, notes))
-    for tree, (source, _) in zip(trees, plain, strict=True):
-        if tree is None:
-            for name in _broken(source, set(pieces.sources)):
-                pieces.sources[name] = source
-    ordered = {name: pieces.sources[name] for name in POINTS if name in pieces.sources}
-    return Pieces(ordered, tuple(notes), pieces.own_mapping)
+        sources["gram_matrix"] = _gram(gram, book)
+    names = {
+        "get_features": features.name if features else "",
+        "gram_matrix": gram.name if gram else "",
+    }
+    notes += _renamed(names)
+    if loops := [loop for tree in trees for loop in find_loops(tree.body)][:MOST_LOOPS]:
+        found, remarks = _losses(loops, trees, names, book)
+        sources |= found
+        notes += remarks
+    for source in plain:
+        if parsed(source) is None:
+            sources |= dict.fromkeys(_broken(source, set(sources)), source)
+    ordered = {name: sources[name] for name in POINTS if name in sources}
+    return Pieces(ordered, tuple(notes), features is not None and bool(_mapping(features)))
 
 
 def _losses(
-    loops: Sequence[Loop],
-    trees: Sequence[ast.Module],
-    names: list[str],
-    book: Book,
-    notes: list[str],
-) -> dict[str, str]:
-    """The functions of the first loop that is not left unfinished."""
+    loops: Sequence[Loop], trees: Sequence[ast.Module], names: Mapping[str, str], book: Book
+) -> tuple[dict[str, str], list[str]]:
+    """The functions of the first loop that is not left unfinished, and notes."""
     taken: set[str] = set()
 
     def helpers(source: str) -> str:
@@ -159,19 +148,25 @@ def _losses(
         taken.update(found)
         return text
 
+    known = {n.name: n for tree in trees for n in tree.body if isinstance(n, ast.FunctionDef)}
     read = []
     for loop in loops:
-        meaning = find_names(trees, loop, *names)
-        sources, called = functions_of(loop, meaning, helpers)
-        read.append((sources, called, _finished(sources)))
-    sources, called, _ = max(read, key=lambda one: one[2])  # the first of the best
-    odd = [f"{one} is called `{own}`" for one, own in called.items() if own not in ("", one)]
-    notes += [f"{'; '.join(odd)}."] if odd else []
-    notes += [f"Taken along from other cells: {', '.join(sorted(taken))}."] if taken else []
-    others = sum(other != sources and len(other) > 1 for other, _, _ in read)
-    if others:
+        loop = inlined(loop, known, names["get_features"])
+        meaning = find_names(trees, loop, names["get_features"], names["gram_matrix"])
+        read.append(functions_of(loop, meaning, helpers))
+    sources, called = max(read, key=lambda one: _finished(one[0]))  # the first of the best
+    notes = [*_renamed(called)]
+    if taken := taken - LIBRARIES:
+        notes.append(f"Taken along from other cells: {', '.join(sorted(taken))}.")
+    if others := sum(other != sources and len(other) > 1 for other, _ in read):
         notes.append(f"{others} other loops compute something else; the first full one counts.")
-    return sources
+    return sources, notes
+
+
+def _renamed(names: Mapping[str, str]) -> Iterator[str]:
+    for wanted, own in names.items():
+        if own not in ("", wanted):
+            yield f"{wanted} is called `{own}`."
 
 
 def _finished(sources: dict[str, str]) -> tuple[int, int]:
@@ -209,15 +204,14 @@ def _mapping(node: ast.AST) -> str:
     return max(texts, key=len, default="")
 
 
-def _best(functions: Iterable[_Function], fits: object) -> _Function | None:
+def _best(
+    functions: Iterable[ast.FunctionDef], fits: Callable[[ast.FunctionDef], int]
+) -> ast.FunctionDef | None:
     """The surest; of several, one that is finished, and the last."""
-    found = [(fits(one.node), one) for one in functions]  # type: ignore[operator]
-    ranked = [
-        (sure, -ast.unparse(one.node).count("= None"), place, one)
-        for place, (sure, one) in enumerate(found)
-        if sure
-    ]
-    return max(ranked, key=lambda one: one[:3])[-1] if ranked else None
+    found = [one for one in functions if fits(one)]
+    finished = {place: -ast.unparse(one).count("= None") for place, one in enumerate(found)}
+    best = max(finished, key=lambda p: (fits(found[p]), finished[p], p), default=None)
+    return None if best is None else found[best]
 
 
 def _collects_features(node: ast.FunctionDef) -> int:
@@ -226,9 +220,9 @@ def _collects_features(node: ast.FunctionDef) -> int:
     words_of = set(_attributes(node))
     loops = any(isinstance(one, ast.For) for one in ast.walk(node))
     two = len(node.args.args) > 1
-    return 2 * (loops and two and bool(words_of & MODULES)) or int(
-        loops and two and bool(_mapping(node))
-    )
+    if not (loops and two):
+        return 0
+    return 2 if words_of & MODULES else int(bool(_mapping(node)))
 
 
 def _makes_gram(node: ast.FunctionDef) -> int:

@@ -307,6 +307,15 @@ CLOSURE = (
     "        run[0] += 1\n        return total_loss\n    optimizer.step(closure)"
 )
 
+LOSSES = (
+    "def losses_of(image, net, content_features, grams, weights, alpha, beta=1e6):\n"
+    + "\n".join(LOOP.split("\n")[5:16])
+    .replace("target, vgg", "image, net").replace("style_grams", "grams")
+    .replace("style_weights", "weights").replace("content_weight *", "alpha *")
+    .replace("style_weight *", "beta *")
+    + "\n    return total_loss, content_loss, style_loss"
+)  # fmt: skip
+
 STEPPING = [
     stepping("None left for the target's features", "optimise-none-left",
              "get_features(target, vgg)", "None"),
@@ -319,6 +328,14 @@ STEPPING = [
     stepping("no history", "optimise-history-length",
              "    loss_history.append(total_loss.item())\n", "", lost=0.3 * ALL),
     right("in a function", loop=WRAPPED),
+    right("a bar that is made before", loop=loop(
+        "for ii in range(1, steps+1):", "bar = tqdm(range(1, steps + 1))\nfor ii in bar:")),
+    right("counted twice", loop=loop("for ii in range(1, steps+1):",
+          "for ii, _ in enumerate(range(steps)):")),
+    right("all losses in a function", losses=LOSSES, loop=loop(
+        LOOP.split("\n")[5], "    total_loss, c, s = losses_of(target, vgg, content_features, "
+        "style_grams, style_weights, content_weight, style_weight)",
+        *(part for line in LOOP.split("\n")[6:16] for part in (line + "\n", "")))),
     right("on a GPU", features=swapped(FEATURES, "x = image", "x = image.cuda()"),
           gram=swapped(GRAM, "tensor.t())", "tensor.t()).to(device)"),
           loop=loop("gram_matrix(target_feature)", "gram_matrix(target_feature.to('cuda'))")),
