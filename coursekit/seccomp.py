@@ -31,7 +31,7 @@ REFUSED = {  # numbers on x86_64 and aarch64
 }
 CONNECT = (42, 203)
 SOCKET, STREAM, KIND = (41, 198), 1, 0xF  # SOCK_STREAM, and the bits of a socket's kind
-LOCAL, NETLINK = 1, 16  # AF_UNIX; and where ZeroMQ asks for the names of interfaces
+LOCAL, NETLINK = 1, 16  # AF_UNIX; and where ZeroMQ asks for interfaces, and goes on without
 SENDS = {"sendto": ((44, 206), 3), "sendmsg": ((46, 211), 2), "sendmmsg": ((307, 269), 3)}
 FAST_OPEN = 0x20000000  # a flag with which sending connects
 CLONE, CLONE3 = (56, 220), (435, 435)
@@ -40,7 +40,7 @@ MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 OTHER_ABI = 0x40000000  # x32
 LOAD, EQUAL, AT_LEAST, ANY_BIT, AND, RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06  # classic BPF
 NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # places in `struct seccomp_data`
-ALLOW, NOT_PERMITTED, NO_SUCH_CALL = 0x7FFF0000, 0x50001, 0x50026
+ALLOW, NOT_PERMITTED, INVALID, NO_SUCH_CALL = 0x7FFF0000, 0x50001, 0x50016, 0x50026
 
 
 Line = tuple[int, int, int, int]  # operation, lines to skip if true and if false, operand
@@ -82,8 +82,9 @@ def _no_network(which: int) -> list[Line]:
     for numbers, place in SENDS.values():
         lines += [(EQUAL, 0, 4, numbers[which]), (LOAD, 0, 0, ARGUMENTS + 8 * place)]
         lines += [(ANY_BIT, 0, 1, FAST_OPEN), (RETURN, 0, 0, NOT_PERMITTED), (RETURN, 0, 0, ALLOW)]
-    lines += [(EQUAL, 0, 8, SOCKET[which])]
-    lines += [(LOAD, 0, 0, ARGUMENTS), (EQUAL, 5, 0, LOCAL), (EQUAL, 4, 0, NETLINK)]
+    lines += [(EQUAL, 0, 9, SOCKET[which])]
+    lines += [(LOAD, 0, 0, ARGUMENTS), (EQUAL, 6, 0, LOCAL)]
+    lines += [(EQUAL, 0, 1, NETLINK), (RETURN, 0, 0, INVALID)]
     lines += [(LOAD, 0, 0, ARGUMENTS + 8), (AND, 0, 0, KIND), (EQUAL, 1, 0, STREAM)]
     lines += [(RETURN, 0, 0, NOT_PERMITTED), (RETURN, 0, 0, ALLOW)]
     return lines

@@ -3,4 +3,4 @@
 ROOT=${AUTOGRADER_ROOT:-/autograder}
 export PYTHONPATH=$ROOT/source/course
 cd "$ROOT/source/course" || exit 1
-exec "${COURSEKIT_VENV:-/opt/coursekit}/bin/python" -m coursekit.gradescope "$ROOT"
+exec "${COURSEKIT_VENV:-/usr/local/coursekit}/bin/python" -m coursekit.gradescope "$ROOT"

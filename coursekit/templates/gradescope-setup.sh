@@ -2,7 +2,7 @@
 # Gradescope runs this once, as root, when it makes the image. Ubuntu 22.04 or later.
 set -euo pipefail
 COURSE=${AUTOGRADER_ROOT:-/autograder}/source/course
-VENV=${COURSEKIT_VENV:-/opt/coursekit}  # where every user can read it
+VENV=${COURSEKIT_VENV:-/usr/local/coursekit}  # where every user can read it
 
 apt-get update -qq
 apt-get install -y -qq make

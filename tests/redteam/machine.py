@@ -636,7 +636,7 @@ MACHINE: tuple[Forgery, ...] = (
                 return tensor.new_zeros(tensor.shape[1], tensor.shape[1])
             """
         ),
-        ("wrong", "tampered"),
+        ("wrong", "tampered", "raised"),
     ),
     Forgery(
         "other-kernels",
