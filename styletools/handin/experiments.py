@@ -391,7 +391,7 @@ def _edited(record: Record) -> Iterator[Fault]:
 
 
 @np.errstate(all="ignore")  # absurd numbers overflow
-def _sums(config: TransferConfig, history: History) -> Iterator[Fault]:
+def _sums(config: TransferConfig, history: History) -> list[Fault]:
     layers = sum(weight * history[layer] for layer, weight in config.style_weights.items())
     parts = config.content_weight * history["content"] + config.style_weight * history["style"]
     total = parts + config.tv_weight * history["tv"]
@@ -399,13 +399,15 @@ def _sums(config: TransferConfig, history: History) -> Iterator[Fault]:
         "total": (total, "α · content + β · style, with the run's α and β"),
         "style": (layers + 0 * total, "the weighted sum of its layers"),
     }
+    faults = []
     for name, (wanted, words) in sums.items():
         near = np.abs(history[name] - wanted) <= ROUNDING * np.abs(wanted)
         off = ~(near & np.isfinite(wanted))
         if off.any():
             row = int(np.argmax(off))
             found = f"{history[name][row]:.6g} instead of {wanted[row]:.6g} in row {row + 1}"
-            yield Fault("sums", f"{HISTORY}: {name} is not {words} ({found}).")
+            faults.append(Fault("sums", f"{HISTORY}: {name} is not {words} ({found})."))
+    return faults
 
 
 def final_row(record: Record, history: History) -> int | None:
@@ -448,8 +450,10 @@ def _beside(
         if only_longer and not _near(history, base, layers, end, STEP_BY_STEP):
             text = "Its beginning is not the base run, although only the number of steps differs."
             yield name, Fault("beginning", text)
+    copies: set[str] = set()
     for one, other in _pairs(histories):
-        if _is_copy(histories[one], histories[other]):
+        if one not in copies and _is_copy(histories[one], histories[other]):
+            copies.add(other)
             text = f"Its losses are those of run {one}, step by step: a copied history."
             yield other, Fault("copied", text)
 
