@@ -16,9 +16,10 @@ import pytest
 from handins import code, notebook, save
 from PIL import Image
 
-from coursekit import cluster, measuring, tuning
+from coursekit import cluster, measuring, pixels, tuning
 from coursekit.collect import read_submission
 from coursekit.layouts import find_handins
+from coursekit.likeness import alike
 from coursekit.records import Grade, Submission
 from coursekit.sandbox import SandboxError, probe
 from styletools import RunStore, TransferConfig, bundled, handin, part2
@@ -491,3 +492,118 @@ def test_what_cannot_be_is_wrong_and_named(work, spoil):
     assert (finding.status, finding.code) == ("wrong", kind), finding
     assert re.search(says, finding.message), finding.message
     assert "wrong" not in statuses(findings).values(), findings
+
+
+# --- What cannot be read -------------------------------------------------------------------------
+
+
+def described(work, **changes):
+    told = work.told("b")
+    return json.dumps(told | {"config": told["config"] | changes})
+
+
+DEEP = "[" * 100_000
+UNREADABLE = {
+    "steps beyond any run": lambda w: described(w, steps=1_000_000_000),
+    "a picture beyond any": lambda w: described(w, max_size=1_000_000),
+    "an integer that overflows": lambda w: described(w, content_weight=10**400),
+    "not a number": lambda w: described(w, style_weight=math.nan),
+    "an unknown setting": lambda w: described(w, exec="import os"),
+    "another kind": lambda w: described(w, style_weights=[1, 2]),
+    "settings that are none": lambda w: json.dumps(w.told("b") | {"config": "adam"}),
+    "nested deep": lambda w: DEEP,
+    "nested deep, within the limit": lambda w: "[" * 4_900,
+    "a list": lambda w: "[1, 2]",
+    "a number": lambda w: "7",
+    "empty": lambda w: "",
+    "a hundred thousand digits": lambda w: '{"config": ' + "9" * 100_000 + "}",
+    "a megabyte": lambda w: described(w) + " " * 900_000,
+}
+
+
+@pytest.mark.parametrize("text", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_description_that_cannot_be_read_is_named(work, text):
+    (work.run("b") / "run.json").write_text(text(work))
+    findings = work.judged()
+    assert statuses(findings) == ALL_PASSED | {"b": "not attempted"}
+    assert f"runs/{work.names['b']}: run.json" in findings["b"].message
+    assert len(findings["b"].message) < 500
+
+
+def test_bytes_that_are_no_text(work):
+    (work.run("b") / "run.json").write_bytes(b"\xff\xfe\x00{")
+    assert work.judged()["b"].status == "not attempted"
+
+
+def test_odd_entries_break_nothing(work):
+    odd = {"key": 7, "created": [], "content": {"a": 1}, "style_sha256": None, "environment": 3}
+    work.tell("a", **odd, final_losses="none")
+    finding = work.judged()["a"]
+    assert (finding.status, finding.code) == ("wrong", "ending")
+    work.tell("a", final_losses={"step": 1e300})
+    assert work.judged()["a"].status == "wrong"
+
+
+def test_names_lead_nowhere(work, tmp_path):
+    """Nothing is opened by what run.json says: not on this machine, not out of the hand-in."""
+    secret = tmp_path / "secret.png"
+    Image.new("RGB", (64, 64), "red").save(secret)
+    for name in NAMES:
+        work.tell(name, content=str(secret), style="../../secret.png")
+    assert "no file was handed in" in work.judged()["a"].message
+    backbone = {"backbone": str(secret)}
+    for name in NAMES:
+        work.tell(name, config=work.told(name)["config"] | backbone)
+    assert "a file of the student's own" in work.judged()["a"].message
+
+
+def test_many_runs_are_read_as_far_as_a_limit(work, monkeypatch):
+    monkeypatch.setattr(tuning, "MOST_RUNS", 3)
+    messages = " ".join(finding.message for finding in work.judged().values())
+    assert "Of 5 runs the first 3 were read." in messages
+
+
+def test_a_picture_that_ends_the_decoder_leaves_the_others(monkeypatch):
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 20), "red").save(buffer, "PNG")
+    good = buffer.getvalue()
+    answers = pixels._ask
+
+    def ends(paths, size, mode):
+        """As if a picture ended the process."""
+        count = next((i for i, p in enumerate(paths) if p.read_bytes() == b"bad"), len(paths))
+        return answers(paths[:count], size, mode) if count else []
+
+    monkeypatch.setattr(pixels, "_ask", ends)
+    found = pixels.decode({"a": good, "b": b"bad", "c": good}, (20, 20), "bubblewrap")
+    assert found["b"] == "it cannot be opened"
+    assert found["a"].pixels.tolist() == found["c"].pixels.tolist()
+    assert found["a"].pixels[0, 0].tolist() == [255, 0, 0]
+
+
+def test_a_decoder_that_does_not_start_is_the_grader_s_failure(monkeypatch):
+    monkeypatch.setattr(pixels.sys, "executable", "/nowhere")
+    with pytest.raises(SandboxError, match="does not start"):
+        pixels.decode({"a": b""}, (20, 20), "bubblewrap")
+
+
+# --- Two students --------------------------------------------------------------------------------
+
+
+def test_runs_of_another_submission_are_noted(work, tmp_path):
+    shutil.copytree(work.folder, tmp_path / "bob")
+    names = ("ada", "bob")
+    for name in names[1:]:  # bob's own time stamp, and his own picture file
+        told = json.loads((tmp_path / name / "runs" / work.names["a"] / "run.json").read_text())
+        path = tmp_path / name / "runs" / work.names["a"]
+        (path / "run.json").write_text(json.dumps(told | {"seconds": 1.5}))
+        Image.open(path / "picture.png").save(path / "picture.png")
+    handins = find_handins([tmp_path / name for name in names]).handins
+    found = alike(map(read_submission, handins))
+    files, losses = sorted(found["ada"], key=lambda likeness: likeness.what)[::-1]
+    both = {files.what, losses.what}
+    assert {text.rpartition(": ")[2][:15] for text in both} == {"the same file", "the same losses"}
+    [of_losses] = [text for text in both if "losses" in text]
+    assert of_losses.startswith(f"runs/{work.names['a']}: ")
+    assert "bob" in files.named
+    assert "bob" not in files.anonymous

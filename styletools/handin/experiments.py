@@ -30,7 +30,7 @@ ASKED: Mapping[str, TransferConfig] = part2()
 """{"base", "a", "b", "c" and "d": the settings that the assignment asks for}."""
 
 DESCRIPTION, HISTORY, PICTURE = "run.json", "losses.csv", "picture.png"
-LIMITS = {DESCRIPTION: 200_000, HISTORY: 12_000_000, PICTURE: 20_000_000}
+LIMITS = {DESCRIPTION: 50_000, HISTORY: 12_000_000, PICTURE: 20_000_000}
 """Bytes of a run's file; 5000 steps at 400 pixels have 3 kB, 1 MB and 0.4 MB."""
 
 MAX_BRACKETS = 5_000
