@@ -136,21 +136,19 @@ def find_names(trees: Iterable[ast.Module], loop: Loop, features: str, gram: str
     """
     nodes = [node for tree in trees for node in ast.walk(tree)]
     found: dict[str, list[str]] = {}  # {the assignment's name: the student's}
-    for node in nodes:
-        match node:
-            case ast.Assign(targets=[ast.Name(name)], value=value):
-                found.setdefault(_role(value, features, gram), []).append(name)
-    found.pop("", None)
+    for role, name in _known(nodes, features, gram):
+        found.setdefault(role, []).append(name)
     roles: dict[str, str] = {gram: "gram_matrix"} if gram else {}
     others: dict[str, str] = {}
     for role, own in found.items():
         first = role if role in own else own[0]
-        roles[first] = role
         for name in own:
             if name != first and role in ("style_features", "style_grams"):
                 others[name] = role
             elif name not in NAMES:
                 roles.setdefault(name, role)
+    inside = _known(ast.walk(loop.node), features, gram)
+    roles |= {name: role for role, name in inside if name not in NAMES}
     if loop.function is not None:
         roles |= _parameters(loop.function, nodes, roles, features)
     for call in _calls(loop.node, features):
@@ -180,15 +178,18 @@ def functions_of(
     roles = names.roles
     plain = _Rewrite(names).all(loop.body)
     total = _total(plain)
+    plain = _with_content_named(plain, total)
     content, style = _parts(plain, total)
     roles |= _weights(plain, total, content, style)
-    plain = _Rewrite(names).all(loop.body)
+    plain = _Rewrite(names).all(plain)
     sources: dict[str, str] = {}
     called = {"content_loss": content, "style_loss": style, "total_loss": total}
     for todo, goal in called.items():
-        given = GIVEN[todo] if todo != "total_loss" else (content, style, *WEIGHTS)
+        given = GIVEN[todo]
+        if todo == "total_loss":
+            given = (content or given[0], style or given[1], *WEIGHTS)
         body, needed = sliced(plain, goal, {*given, "gram_matrix"})
-        if not body or not all(given):
+        if not body:
             continue
         before, _ = sliced(_plain_before(loop, names, plain), needed, {*given, "gram_matrix"})
         sources[todo] = _function(todo, given, [*before, *body], goal, names, helpers)
@@ -261,6 +262,28 @@ def _with_total_named(loop: Loop) -> Loop:
     return loop
 
 
+def _with_content_named(body: list[ast.stmt], total: str) -> list[ast.stmt]:
+    """The statements, with a content loss that is computed within the total before it."""
+    for place, statement in enumerate(body):
+        if isinstance(statement, ast.Assign) and total in changed(statement):
+            holder: Any = statement
+            field = "value"
+            while isinstance(part := getattr(holder, field), ast.BinOp):
+                sides = [side for side in ("left", "right") if _of_content(getattr(part, side))]
+                if len(sides) != 1 or not isinstance(part.op, (ast.Add, ast.Mult)):
+                    break
+                holder, field = part, sides[0]
+            if _of_content(part):
+                setattr(holder, field, ast.Name("content_loss", ast.Load()))
+                first = ast.Assign([ast.Name("content_loss", ast.Store())], part)
+                return [*body[:place], first, *body[place:]]
+    return body
+
+
+def _of_content(node: ast.expr) -> bool:
+    return "content_features" in reads(node)
+
+
 def _total(body: list[ast.stmt]) -> str:
     """The name of the total."""
     for statement in body:
@@ -307,6 +330,15 @@ def _giving(body: Iterable[ast.AST], name: str) -> list[ast.Assign | ast.AugAssi
     """The assignments that give a name a value."""
     nodes = (node for statement in body for node in ast.walk(statement))
     return [n for n in nodes if isinstance(n, (ast.Assign, ast.AugAssign)) and name in changed(n)]
+
+
+def _known(nodes: Iterable[ast.AST], features: str, gram: str) -> Iterator[tuple[str, str]]:
+    """(the assignment's name, the student's) of what is given one."""
+    for node in nodes:
+        match node:
+            case ast.Assign(targets=[ast.Name(name)], value=value):
+                if role := _role(value, features, gram):
+                    yield role, name
 
 
 def _role(value: ast.expr, features: str, gram: str) -> str:

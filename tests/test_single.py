@@ -73,9 +73,12 @@ def test_each_todo_by_itself(student, tmp_path, drawn, kernel, capsys):  # noqa:
     submission = handed_in(tmp_path, document(student.cells))
     assert submission.single
     answers = {key[1]: answer.source for key, answer in submission.answers.items()}
-    assert list(answers) == [todo.name for todo in TODOS]
+    assert set(answers) >= {todo.name for todo in TODOS} - set(student.lost)
     lost, statuses, codes = {}, {}, {}
     for todo in TODOS:
+        if todo.name not in answers:
+            lost[todo.name] = todo.points
+            continue
         points, status, code = examined(todo, answers[todo.name], drawn, kernel, capsys)
         if points < todo.points:
             lost[todo.name] = todo.points - points
