@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from kept import keep
 from nbformat import v4
 from PIL import Image
 
@@ -100,6 +101,7 @@ def cell_of(cells, name):
 def complete(tmp_path_factory):
     folder = tmp_path_factory.mktemp("complete")
     write(folder, lessons())
+    keep(folder / "runs")
     return folder
 
 
@@ -260,6 +262,31 @@ def test_experiment_that_failed(folder):
     assert "ValueError" in problem(folder, "04_tuning.ipynb · experiment_a")
 
 
+def test_an_experiment_whose_run_is_not_there(folder, capsys):
+    shutil.rmtree(folder / "runs" / "photo-painting-c")
+    assert "not there" in problem(folder, "runs · experiment_c")
+    printed = capsys.readouterr().out
+    assert "runs: base, a, b, d are there and agree with what is asked for" in printed
+    assert "Run its cell in 04_tuning.ipynb" in printed
+
+
+def test_a_run_that_cannot_be_is_handed_in_as_it_is(folder, capsys):
+    a, b = (folder / "runs" / f"photo-painting-{name}" for name in "ab")
+    shutil.copy(b / "losses.csv", a)
+    assert handin.check(folder) == []
+    assert "! runs · experiment_a: wrong: photo-painting-a: losses.csv: total is not α" in (
+        capsys.readouterr().out
+    )
+    with zipfile.ZipFile(handin.submit(AUTHOR, folder)) as archive:
+        assert any(name.endswith("runs/photo-painting-a/run.json") for name in archive.namelist())
+
+
+def test_a_lesson_that_was_not_run_is_not_asked_for_its_runs(folder):
+    shutil.rmtree(folder / "runs")
+    change(folder, "04_tuning", lambda cells: [c for c in cells if c["cell_type"] != "code"])
+    assert not [p for p in handin.check(folder) if p.where.startswith("runs")]
+
+
 def test_two_copies_of_a_lesson_under_other_names(folder):
     source = folder / "02_gram.ipynb"
     shutil.copy(source, folder / "copy.ipynb")
@@ -336,7 +363,10 @@ def test_complete_report_does_not_say_incomplete(packed):
 
 def test_layout_of_the_package(packed):
     names = sorted(str(path.relative_to(packed)) for path in packed.rglob("*") if path.is_file())
-    assert [name for name in names if not name.startswith("images/report")] == [
+    runs = [name for name in names if name.startswith("runs/")]
+    assert len(runs) == 5 * 3
+    assert "runs/photo-painting-a/losses.csv" in runs
+    assert [name for name in names if not name.startswith(("images/report", "runs/"))] == [
         "01_layers.ipynb",
         "02_gram.ipynb",
         "03_losses.ipynb",
