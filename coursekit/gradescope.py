@@ -15,7 +15,6 @@ from coursekit.collect import read_submission
 from coursekit.exports import ExportError, gradescope_json
 from coursekit.grading import Grader
 from coursekit.layouts import Handin
-from coursekit.records import Grade
 from coursekit.worker import graded
 from styletools.files import write_text
 
@@ -42,11 +41,14 @@ def main(root: Path) -> int:
             path.chmod(path.stat().st_mode & ~0o007)
     handin = Handin(student_name(root), (root / "submission",), "")
     submission = read_submission(handin)
+    if submission.refused:  # its student is there to hand in again
+        said = REFUSED.format(reason=submission.refused)
+        write_text(results, json.dumps({"score": 0, "output": said, "output_format": "text"}))
+        return 0
     with Grader(allow_weaker_sandbox=True, hidden=hidden) as grader:
         grade = graded(grader, submission)
     try:
-        text = refused_json(grade, submission.refused) if submission.refused else ""
-        write_text(results, text or gradescope_json(grade))
+        write_text(results, gradescope_json(grade))
     except ExportError as error:
         for message in dict.fromkeys(outcome.message for outcome in grade.outcomes):
             print(message)
@@ -63,18 +65,6 @@ def student_name(root: Path) -> str:
         return ", ".join(str(user["name"]) for user in read["users"]) or "student"
     except (OSError, ValueError, KeyError, TypeError):
         return "student"
-
-
-def refused_json(grade: Grade, reason: str) -> str:
-    """The result of a hand-in that cannot be read; its student is there to hand in again.
-
-    Raises:
-        ExportError: it was not even tried, for the grader's own reasons.
-    """
-    if any(outcome.status != "refused" for outcome in grade.outcomes):
-        return gradescope_json(grade)
-    results = {"score": 0, "output": REFUSED.format(reason=reason), "output_format": "text"}
-    return json.dumps(results, ensure_ascii=False, indent=1) + "\n"
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ CAPABILITIES = (  # Docker's own list
     "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD",
     "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
 )  # fmt: skip
-NEEDED = ("coursekit", "notebooks", "styletools")  # of the course, to grade
+NEEDED = ("coursekit", "notebooks", "styletools", "tests")  # of the course, to grade and to test
 
 
 def container(command, scratch, landlock=True):

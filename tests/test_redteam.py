@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from containers import container
 from redteam import FORGERIES
 from redteam.forging import RIGHT_GRAM, answers, wrong_gram
 from redteam.packages import SECOND_VICTIM, VICTIM
@@ -292,6 +293,19 @@ def front_door(path, cwd):
         [str(Path(sys.executable).parent / command[0]), *command[1:]],
         cwd=cwd, env=kept, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("landlock", [True, False])
+def test_the_same_in_a_container(tmp_path, landlock):
+    """All of CI's choice, in the weaker sandbox."""
+    here = Path(__file__)
+    command = [sys.executable, "-m", "pytest", str(here), "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        container(command, tmp_path, landlock), cwd=here.parents[1], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
 
 
 def test_names_are_told_apart():
