@@ -160,6 +160,29 @@ def test_the_page_shows_answer_rubric_and_figures_escaped(tmp_path):
     assert len(list((tmp_path / "written").glob("*.html"))) == len(questions())
 
 
+def test_a_text_reads_as_it_was_meant_without_links_or_pictures(tmp_path):
+    text = "One\nparagraph.\n\n- **a** list\n\n![x](figures/y.png) [z](https://example.org)"
+    write_pages(tmp_path, [handed_in("ada", text)], {})
+    page = (tmp_path / "written" / "02_gram-gram_matrix_explanation.html").read_text()
+    assert "<p>One\nparagraph.</p>" in page
+    assert "<strong>a</strong>" in page
+    assert "![x](figures/y.png) [z](https://example.org)" in page
+    assert "<img" not in page
+    assert "<a " not in page
+
+
+def test_the_reader_sees_what_became_of_the_code_or_the_run(tmp_path):
+    key = ("04_tuning", "experiment_a_inference")
+    ada = Submission("ada", Path("x"), {key: Answer(*key, "Because.", "cell id")})
+    run = Outcome("04_tuning", "experiment_a", "wrong", 0, 2, "picture", "<b>Not</b> its picture.")
+    grade = Grade("ada", (Outcome("04_tuning", "experiment_b", "passed", 2, 2), run))
+    write_pages(tmp_path, [ada], {}, grades={"ada": grade})
+    page = (tmp_path / "written" / "04_tuning-experiment_a_inference.html").read_text()
+    assert "✗ wrong</span> &lt;b&gt;Not&lt;/b&gt; its picture." in page
+    names = [o.grade_id for o in with_marks(grade, ada, {}).outcomes if o.lesson == "04_tuning"]
+    assert names[:3] == ["experiment_a", "experiment_a_inference", "experiment_b"]
+
+
 def picture(data, kind="image/png"):
     return {"output_type": "display_data", "metadata": {}, "data": {kind: data}}
 
