@@ -124,6 +124,9 @@ def test_honest_runs_pass_and_say_what_they_are(work):
     assert statuses(findings) == ALL_PASSED, findings
     assert findings["c"].message.startswith("60 steps of adam at 36 pixels, total loss 0.")
     assert findings["c"].folder == f"runs/{work.names['c']}"
+    submission = work.submission()
+    assert not [name for name in submission.pictures if "previews" in name]  # nobody looks at them
+    assert not [note for note in submission.notes if "not looked at" in note]
 
 
 def test_what_is_asked_for_is_the_assignment(monkeypatch):
