@@ -275,3 +275,27 @@ def test_the_graders_own_failure_is_no_result(autograder):
     assert done.returncode == 1
     assert results is None
     assert "The grader failed, not the student" in done.stdout
+
+
+# --- The command line ----------------------------------------------------------------------------
+
+
+def test_the_weaker_sandbox_is_asked_for_on_the_command_line(tmp_path, monkeypatch):
+    """And what no answer may read is named: the submissions and the grades."""
+    given = {}
+    monkeypatch.setattr("coursekit.batch.grade_all", lambda *_, **more: given.update(more) or [])
+    save(tmp_path / "class" / "ada" / "02_gram.ipynb", notebook())
+    command = ["grade", str(tmp_path / "class"), "-o", str(tmp_path / "GRADES")]
+    CliRunner().invoke(main, [*command, "--allow-weaker-sandbox"], catch_exceptions=False)
+    assert given["allow_weaker_sandbox"] is True
+    assert set(given["hidden"]) == {tmp_path / "class", tmp_path / "GRADES"}
+
+
+def test_sandbox_says_what_works(monkeypatch):
+    monkeypatch.setattr("coursekit.sandbox.probe", lambda: "It is forbidden.")
+    monkeypatch.setattr("coursekit.sandbox.probe_own_uid", lambda hidden=(): "")
+    for options, code in (([], 1), (["--allow-weaker-sandbox"], 0)):
+        done = CliRunner().invoke(main, ["sandbox", *options])
+        assert done.exit_code == code
+        assert "[FAIL] bubblewrap: It is forbidden." in done.output
+        assert "[OK]   own uid" in done.output
