@@ -453,7 +453,7 @@ def _function(
     helpers: Callable[[str], str],
 ) -> str:
     code = "\n".join(ast.unparse(ast.fix_missing_locations(statement)) for statement in body)
-    masked = " = ".join((*parameters, "gram_matrix", *NAMES))
+    masked = " = ".join((*parameters, "gram_matrix", *sorted(NAMES), "torch", "np"))
     needed = helpers(f"{masked} = None\n{code}")
     outside, made = [], []
     used = {word for statement in body for word in reads(statement)}

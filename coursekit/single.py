@@ -28,7 +28,6 @@ MOST_NODES = 30_000  # of the syntax trees of a notebook, more than a person wri
 MOST_LOOPS = 12  # that are looked at
 MODULES = {"_modules", "named_children", "children", "named_modules"}
 PRODUCTS = {"mm", "matmul", "bmm", "einsum", "tensordot"}
-LIBRARIES = {"torch", "nn", "F", "np"}
 PROMPT = 8  # words of a text that no two notebooks have by chance
 
 
@@ -81,7 +80,8 @@ def single_answers(books: Sequence[Book], found: tuple[Book, Pieces]) -> tuple[d
         (SINGLE, name): Answer(SINGLE, name, source, "structure")
         for name, source in pieces.sources.items()
     }
-    notes = [f"{book.name}: read as the single exercise notebook, not as lessons."]
+    how = "each loss of its loop is judged, and shown here, as a function"
+    notes = [f"{book.name}: read as the single exercise notebook, not as lessons; {how}."]
     others = ", ".join(other.name for other in books if other.name != book.name)
     notes += [f"Other notebooks, which are not graded: {others}."] if others else []
     return answers, (*notes, *pieces.notes)
@@ -156,7 +156,7 @@ def _losses(
         read.append(functions_of(loop, meaning, helpers))
     sources, called = max(read, key=lambda one: _finished(one[0]))  # the first of the best
     notes = [*_renamed(called)]
-    if taken := taken - LIBRARIES:
+    if taken:
         notes.append(f"Taken along from other cells: {', '.join(sorted(taken))}.")
     if others := sum(other != sources and len(other) > 1 for other, _ in read):
         notes.append(f"{others} other loops compute something else; the first full one counts.")
