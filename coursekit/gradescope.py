@@ -35,7 +35,7 @@ def main(root: Path) -> int:
     """
     results = root / "results" / "results.json"
     results.unlink(missing_ok=True)
-    hidden = [root / name for name in ("submission", "results", "submission_metadata.json")]
+    hidden = [root / name for name in ("submission", "submission_metadata.json")]
     for path in hidden:
         if path.exists():
             path.chmod(path.stat().st_mode & ~0o007)
@@ -53,6 +53,7 @@ def main(root: Path) -> int:
         for message in dict.fromkeys(outcome.message for outcome in grade.outcomes):
             print(message)
         print(f"The grader failed, not the student. {error}")
+        results.unlink(missing_ok=True)  # nobody else's either
         return 1
     print(f"{grade.student}: {grade.points:g} of {grade.possible:g} points ({grade.sandbox}).")
     return 0

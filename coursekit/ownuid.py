@@ -33,6 +33,7 @@ ENDS, PAUSE = 20, 0.01  # tries, seconds
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the same number on every machine
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
+MAKE_DEVICES = 1 << 6 | 1 << 11
 TRUNCATE, IOCTL = 1 << 14, 1 << 15
 FIRST_VERSION = (1 << 13) - 1  # all rights of files that Landlock began with
 SINCE = {2: 1 << 13, 3: TRUNCATE, 5: IOCTL}  # {version: right}
@@ -92,11 +93,16 @@ def end(settings: dict[str, Any]) -> None:
         finally:
             os._exit(0)
     os.waitpid(killer, 0)
-    left = [settings["folder"]]
-    for shared in filter(os.path.isdir, SHARED):
-        with os.scandir(shared) as entries:
-            left += [e.path for e in entries if e.stat(follow_symlinks=False).st_uid == user]
+    shared = [path for folder in SHARED for path in Path(folder).glob("*")]
+    left = [settings["folder"], *(path for path in shared if _owner(path) == user)]
     subprocess.run(["rm", "-rf", "--", *left], check=False)  # some are too deep for rmtree
+
+
+def _owner(path: Path) -> int | None:
+    """Of a file that others may remove meanwhile."""
+    with contextlib.suppress(OSError):
+        return path.lstat().st_uid
+    return None
 
 
 def _furnish(folder: Path, user: int, private: str, files: dict[str, str]) -> None:
@@ -149,8 +155,8 @@ def _rules(shown: Sequence[str], listed: Sequence[str], folder: Path) -> int | N
         (FACTS, READ_FILE | READ_DIR),
         (DEVICES, READ_FILE | WRITE_FILE | TRUNCATE | IOCTL),
         ([str(folder)], read),
-        ([str(folder / "handin"), str(folder / "tmp")], handled & ~(IOCTL | (1 << 6) | (1 << 11))),
-    ):  # not: make devices
+        ([str(folder / "handin"), str(folder / "tmp")], handled & ~(IOCTL | MAKE_DEVICES)),
+    ):
         for path in filter(os.path.exists, paths):
             opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
             of_files = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL
