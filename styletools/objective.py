@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from styletools import losses
 from styletools.backbones import Backbone
 from styletools.config import TransferConfig
 from styletools.errors import ConfigError
-from styletools.vgg import VGG19Features
+from styletools.vgg import VGG19Features, each_layer
 
 PROBE_PIXELS = 48 * 48  # at full width; more in a narrower net, for a time that can be measured
 PROBE_TIMES = 2
@@ -51,24 +51,28 @@ class Objective:
         self.order = torch.channels_last if fast else torch.contiguous_format
         self.model = model.to(memory_format=self.order)
         self.dtype = next(model.parameters()).dtype
-        with torch.no_grad():
-            features = self._features(content)
-            self.content_features = {name: features[name] for name in config.content_layers}
-            features = self._features(style)
-            self.style_grams = {name: self.gram(features[name]) for name in config.style_weights}
+        self.content_features = self._targets(content, config.content_layers, lambda layer: layer)
+        self.style_grams = self._targets(style, config.style_weights, self.gram)
 
     def __call__(self, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The total, with its graph, and its parts without weights."""
         config = self.config
-        features = self._features(target)
+        # Each loss is begun at its layer, and not at the end, so that the backward pass comes to
+        # it there, and does not hold all their gradients from the beginning.
+        contents, grams = {}, {}
+        for name, features in self._features(target):
+            if (wanted := self.content_features.get(name)) is not None:
+                contents[name] = losses.content_loss(features, wanted, config.convention)
+            if (gram := self.style_grams.get(name)) is not None:
+                positions = features[0, 0].numel()
+                own = self.gram(features)
+                grams[name] = losses.gram_loss(own, gram, positions, config.convention)
         content = torch.zeros((), device=target.device)
-        for name, wanted in self.content_features.items():
-            content = content + losses.content_loss(features[name], wanted, config.convention)
+        for name in self.content_features:
+            content = content + contents[name]
         style, parts = torch.zeros((), device=target.device), {}
-        for name, gram in self.style_grams.items():
-            positions = features[name][0, 0].numel()
-            own = self.gram(features[name])
-            parts[name] = losses.gram_loss(own, gram, positions, config.convention)
+        for name in self.style_grams:
+            parts[name] = grams[name]
             style = style + config.style_weights[name] * parts[name]
         total = losses.total_loss(content, style, config.content_weight, config.style_weight)
         variation = torch.zeros((), device=target.device)
@@ -77,52 +81,63 @@ class Objective:
             total = total + config.tv_weight * variation
         return total, {"content": content, "style": style, "tv": variation, **parts}
 
-    def _features(self, image: Tensor) -> dict[str, Tensor]:
+    @torch.no_grad()
+    def _targets(
+        self, image: Tensor, names: Collection[str], keep: Callable[[Tensor], Tensor]
+    ) -> dict[str, Tensor]:
+        found = {name: keep(layer) for name, layer in self._features(image) if name in names}
+        return {name: found[name] for name in names}
+
+    def _features(self, image: Tensor) -> Iterator[tuple[str, Tensor]]:
         # L-BFGS wants the picture itself contiguous, so it is converted here, at each call.
         image = image.to(dtype=self.dtype, memory_format=self.order)
         if self.saving and torch.is_grad_enabled():
             return _features_by_block(image, self.model)
-        return self.model(image)
+        return each_layer(image, self.model, self.model.layers)
 
 
 def lean_gram(features: Tensor) -> Tensor:
-    """`losses.gram_matrix` without a float32 copy of the layer for the backward pass.
+    """`losses.gram_matrix` without copies of the layer for the backward pass.
 
     The matrix is symmetric, so that its gradient takes one product and not two; it is made in the
     features' own precision, which it would be rounded to anyway. No second derivatives.
 
     Args:
-        features: (1, C, h, w).
+        features: (1, C, h, w), best as channels_last.
 
     Returns:
         (C, C), float32.
     """
-    gram: Tensor = _LeanGram.apply(features[0].flatten(1))
+    gram: Tensor = _LeanGram.apply(features)
     return gram
 
 
 class _LeanGram(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, flat: Tensor) -> Tensor:  # (C, M)
-        context.save_for_backward(flat)
-        precise = flat.float()
-        return precise @ precise.T
+    def forward(context: Any, features: Tensor) -> Tensor:
+        context.save_for_backward(features)
+        precise = _rows(features).float()
+        return precise.T @ precise
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> Tensor:
-        (flat,) = context.saved_tensors
-        return (gradient + gradient.T).to(flat) @ flat
+        (features,) = context.saved_tensors
+        rows = _rows(features) @ (gradient + gradient.T).to(features)  # (h·w, C)
+        return rows.view(1, *features.shape[2:], -1).permute(0, 3, 1, 2)
 
 
-def _features_by_block(image: Tensor, model: VGG19Features) -> dict[str, Tensor]:
-    """As `model(image)`, keeping only the blocks' inputs and the layers asked for."""
-    features: dict[str, Tensor] = {}
+def _rows(features: Tensor) -> Tensor:
+    """(1, C, h, w) → (h·w, C), which is a view of what is channels_last."""
+    return features[0].permute(1, 2, 0).flatten(0, 1)
+
+
+def _features_by_block(image: Tensor, model: VGG19Features) -> Iterator[tuple[str, Tensor]]:
+    """As `each_layer`, keeping only the blocks' inputs and the layers asked for."""
     x = image
     for block in _blocks(model):
         x, taken = checkpoint(_run_block, x, block, model.layers, use_reentrant=False)
-        features |= taken
-    return {name: features[name] for name in model.layers.values()}
+        yield from taken.items()
 
 
 def _blocks(model: VGG19Features) -> list[dict[str, nn.Module]]:

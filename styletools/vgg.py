@@ -1,7 +1,7 @@
 """VGG19's convolutions as a feature extractor, in torchvision's layout and of any width."""
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -99,7 +99,13 @@ def get_features(
         ConfigError: an index that is not a convolution of `model`.
         ImageError: the image has another shape, or is too small.
     """
-    layers = ASSIGNMENT_LAYERS if layers is None else layers
+    return dict(each_layer(image, model, ASSIGNMENT_LAYERS if layers is None else layers))
+
+
+def each_layer(
+    image: Tensor, model: nn.Module, layers: Mapping[str, str]
+) -> Iterator[tuple[str, Tensor]]:
+    """As `get_features`, layer by layer: (name, features), as soon as they are there."""
     modules = model._modules
     convolutions = [index for index, module in modules.items() if isinstance(module, nn.Conv2d)]
     for index in layers:
@@ -109,16 +115,15 @@ def get_features(
                 f"{', '.join(convolutions)} (as text)."
             )
     _check_image(image)
-    features: dict[str, Tensor] = {}
-    previous, x = "", image
+    missing, previous, x = len(layers), "", image
     for index, module in modules.items():
-        if len(features) == len(layers):
+        if not missing:
             break
         x = module(x)  # type: ignore[misc]
         if isinstance(module, nn.ReLU) and previous in layers:
-            features[layers[previous]] = x
+            yield layers[previous], x
+            missing -= 1
         previous = index
-    return features
 
 
 def normalise_filters(model: VGG19Features, images: Sequence[Tensor]) -> VGG19Features:
