@@ -11,7 +11,9 @@ from pathlib import Path
 
 MIN_PYTHON = (3, 11)
 MIN_DISK = 1_000_000_000  # bytes
-PACKAGES = ("torch", "torchvision", "numpy", "PIL", "safetensors", "matplotlib", "ipywidgets")
+PACKAGES = (
+    "torch", "torchvision", "numpy", "PIL", "safetensors", "matplotlib", "ipywidgets", "anywidget",
+)  # fmt: skip
 TOOLS = ("jupyterlab", "nbval")  # looked for, not imported: that takes seconds
 
 Result = tuple[bool, str]
