@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from coursekit.answers import lesson_names, read_release
+from coursekit.answers import NOTEBOOKS, lesson_names, read_release
 from coursekit.archives import NOT_LOOKED_AT, PICTURES, SubmissionError, read_all, shown
+from coursekit.records import SINGLE
 from coursekit.saved import read_book
 from coursekit.single import find_single
 from styletools.errors import StyletoolsError
@@ -117,7 +118,7 @@ def find_handins(paths: Iterable[Path], layout: str = "auto") -> Found:
 
 def is_submission(folder: Path) -> bool:
     """Whether a folder is one student's: a notebook named like a lesson is in it."""
-    names = set(lesson_names())
+    names = {*lesson_names(), *lesson_names(NOTEBOOKS / SINGLE)}
     places = (folder, folder / "notebooks")
     return any(path.stem.lower() in names for place in places for path in place.glob("*.ipynb"))
 

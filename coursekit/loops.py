@@ -27,7 +27,7 @@ GIVEN = {
 WEIGHTS = ("content_weight", "style_weight")
 NAMES = {*FEATURES.values(), *FEATURES, "style_grams", "style_weights", *WEIGHTS, "optimizer"}
 STEPPING = {"range", "tqdm", "trange", "count"}  # what a loop over steps goes through
-MOST_PARTS = 6
+MOST_PARTS = 6  # that a total has, or a loop calls functions for
 LONGEST = 100  # statements of a function that computes the losses
 
 
@@ -108,13 +108,13 @@ def _written_out(statement: Any, function: ast.FunctionDef) -> list[ast.stmt]:
     given = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
     given |= dict(zip(names, call.args, strict=False))
     given |= {one.arg: one.value for one in call.keywords if one.arg}
-    body = [_Put(given).visit(one) for one in copy.deepcopy(function.body)]
+    body = [_Filled(given).visit(one) for one in copy.deepcopy(function.body)]
     statement.value = body[-1].value
     return [*body[:-1], statement]
 
 
-class _Put(ast.NodeTransformer):
-    """Names, replaced by what is given for them."""
+class _Filled(ast.NodeTransformer):
+    """Code with names replaced by what is given for them."""
 
     def __init__(self, given: Mapping[str, ast.expr]) -> None:
         self.given = given

@@ -21,8 +21,8 @@ from coursekit.answers import read_release
 from coursekit.likeness import Likeness
 from coursekit.names import file_name, one_line, visible
 from coursekit.records import OPEN, SINGLE, Grade, Outcome, Submission
-from coursekit.single import TITLE
 from coursekit.sandbox import SAYS
+from coursekit.single import TITLE
 from styletools.files import write_text
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"

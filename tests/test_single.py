@@ -141,6 +141,14 @@ def test_a_class_of_both(tmp_path):
     assert [read_submission(handin).single for handin in found.handins] == [True, True, False]
 
 
+def test_a_folder_of_one_student(tmp_path):
+    save(tmp_path / "Ada" / "style_transfer.ipynb", built("student"))
+    (tmp_path / "Ada" / "README.md").write_text("# Mine")
+    [handin] = find_handins([tmp_path / "Ada"]).handins
+    assert handin.student == "Ada"
+    assert read_submission(handin).single
+
+
 def test_who_hands_in_both_is_graded_on_the_lessons(tmp_path):
     save(tmp_path / "ada" / "exercise.ipynb", document())
     save(tmp_path / "ada" / "02_gram.ipynb", lesson())
