@@ -9,11 +9,17 @@ from torch import Tensor
 
 from styletools import backbones
 from styletools.backbones import Backbone
-from styletools.handin.experiments import Fault, History, Record, final_row, starts_as_content
+from styletools.handin.experiments import (
+    FIRST_STEP,
+    Fault,
+    History,
+    Record,
+    final_row,
+    starts_as_content,
+)
 from styletools.images import to_tensor
 from styletools.objective import Objective, net
 
-FIRST = 0.02  # relative: GPUs compute, and libraries decode JPEG files, a little differently
 LAST, LAST_CONTENT = 0.25, 0.2  # relative: picture.png is one step further, clipped, and rounded
 LAST_OF_START = 0.05  # to 8 bits, which conv1_1 notices most: of its loss at the start, besides
 NO_IMAGENET = "ImageNet's weights are not on this machine"
@@ -48,6 +54,9 @@ class Bench:
                 share it.
             style: likewise.
             backbone: that the run was done with.
+
+        Raises:
+            StyletoolsError: they cannot be measured: the network does not have these layers.
         """
         config, faults = record.config, []
         key = (id(content), id(style), backbone.sha256, config.pooling, config.convention,
@@ -64,7 +73,7 @@ class Bench:
         if starts_as_content(config):
             for layer in layers:
                 told = float(history[layer][0])
-                if off := _off(told, start[layer], FIRST * start[layer]):
+                if off := _off(told, start[layer], FIRST_STEP * start[layer]):
                     text = f"At the first step {layer} is {off} of these pictures and weights."
                     faults.append(Fault("first loss", text))
                     break

@@ -24,6 +24,7 @@ from coursekit.measuring import NO_IMAGENET, Bench, backbone_of
 from coursekit.ownpictures import best_match
 from coursekit.pixels import Picture, decode
 from coursekit.records import Grade, Outcome, Submission
+from styletools.errors import StyletoolsError
 from styletools.handin import experiments
 from styletools.handin.experiments import (
     ASKED,
@@ -305,7 +306,12 @@ def _measured(
     elif isinstance(style, str):
         run.unmeasured = f"of the style, {style}"
     elif not isinstance(run.history, RunError):
-        yield from bench.faults(run.record, run.history, picture.pixels, content, style, backbone)
+        try:
+            yield from bench.faults(
+                run.record, run.history, picture.pixels, content, style, backbone
+            )
+        except StyletoolsError as error:
+            run.unmeasured = str(error)[:200].rstrip(".")
 
 
 def _key(told: str) -> str:

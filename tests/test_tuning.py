@@ -560,6 +560,21 @@ def test_names_lead_nowhere(work, tmp_path):
     assert "a file of the student's own" in work.judged()["a"].message
 
 
+def test_layers_that_the_network_does_not_have_are_not_measured(work):
+    rows = [row | {"conv5_4": row["conv5_1"]} for row in work.rows("d")]
+    for row in rows:
+        del row["conv5_1"]
+    config = work.told("d")["config"]
+    layers = {name.replace("conv5_1", "conv5_4"): 1.0 for name in config["style_weights"]}
+    work.tell("d", config=config | {"style_weights": layers}, key="")
+    work.write_rows("d", rows, finally_too=True)
+    Image.open(work.run("d") / "picture.png").save(work.run("d") / "picture.png")
+    finding = work.judged()["d"]
+    assert finding.status == "different", finding
+    assert "not measured: " in finding.message
+    assert "These weights end before" in finding.message
+
+
 def test_many_runs_are_read_as_far_as_a_limit(work, monkeypatch):
     monkeypatch.setattr(tuning, "MOST_RUNS", 3)
     messages = " ".join(finding.message for finding in work.judged().values())
