@@ -36,9 +36,9 @@ HEAD = "## Grading"
 
 
 def main(times: int = 3) -> None:
-    result: dict[str, Any] = {"cores": os.cpu_count(), **one(times), "door": door(times)}
     with tempfile.TemporaryDirectory() as folder:
-        result |= classes(Path(folder))
+        result = {"cores": os.cpu_count(), **classes(Path(folder))}
+    result |= {**one(times), "door": door(times)}
     (HERE / "grading.json").write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
     write_section(result)
@@ -103,7 +103,9 @@ def run(command: list[Any], folder: Path) -> float:
     )
     if done.returncode:
         raise RuntimeError(f"{command}: {done.stdout}{done.stderr}")
-    return time.perf_counter() - before
+    seconds = time.perf_counter() - before
+    print(*(getattr(word, "name", word) for word in command), f"{seconds:.1f} s", flush=True)
+    return seconds
 
 
 # --- A class -------------------------------------------------------------------------------------
@@ -127,7 +129,7 @@ def classes(folder: Path) -> dict[str, Any]:
     for workers in (1, WORKERS):
         output = folder / f"grades-{workers}"
         ours[f"{workers} workers"] = coursekit(handed_in[CLASS], output, workers)
-        points = column(output, f"{LESSON} {TODO}", "student")
+        points = column(output, f"{LESSON}/{TODO} points", "student")
         assert passed == {student: float(text) == 5 for student, text in points.items()}
     flat = {
         count: ours[f"{WORKERS} workers"]
