@@ -242,6 +242,28 @@ def test_of_two_sets_of_runs_the_fuller_counts(work):
     assert findings["base"].folder == f"runs/{work.names['base']}"
 
 
+def test_a_shorter_base_run_has_shorter_experiments(monkeypatch):
+    """As in the lessons' fast mode: which is which is told by how they belong together."""
+    monkeypatch.undo()
+    configs = part2(TransferConfig(max_size=64, steps=100))
+    configs["mine"] = configs["base"].replace(optimizer="lbfgs", steps=5)
+    records = [experiments.Record(name, {}, config) for name, config in configs.items()]
+    chosen = experiments.choose(records[::-1])
+    assert {name: record.folder for name, record in chosen.items()} == {n: n for n in NAMES}
+
+
+def test_runs_that_are_no_experiments_are_none_of_them():
+    others = [
+        BASE.replace(tv_weight=1, steps=1_000_001), BASE.replace(convention="paper"),
+        BASE.replace(style_weights={"conv1_1": 1}, content_weight=7),
+    ]  # fmt: skip
+    records = [experiments.Record("x", {}, config) for config in others]
+    assert list(experiments.choose(records)) == ["base"]
+    assert experiments.differences("base", records[0]) == [
+        "tv_weight is 1, not 0", f"steps is 1000001, not {STEPS}"
+    ]  # fmt: skip
+
+
 # --- What is not there ---------------------------------------------------------------------------
 
 

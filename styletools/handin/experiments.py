@@ -40,6 +40,7 @@ FEWEST_STEPS = {"adam": 1 / 4, "lbfgs": 1 / 100}  # as a share of those that are
 ROUNDING = 1e-4  # relative, of sums in float32
 FIRST_STEP = 0.05  # relative: one start on two machines, in two precisions, of a JPEG file
 STEP_BY_STEP = 0.5  # relative: one run on two machines, many steps on
+MOST_BASES, MOST_STEPS = 20, 1_000_000  # of runs that may be a student's own base run
 RUN_PICTURES = "pictures"  # a folder beside the runs: what they were made of, named by hash
 COMPARED = (
     "content_weight", "style_weight", "style_weights", "content_layers", "tv_weight", "steps",
@@ -208,7 +209,10 @@ def judge(
 
 def differences(name: str, record: Record) -> list[str]:
     """In which settings a run is not what the assignment asks for."""
-    config, asked = record.config, ASKED[name]
+    return _unlike(record.config, ASKED[name])
+
+
+def _unlike(config: TransferConfig, asked: TransferConfig) -> list[str]:
     ignored = "learning_rate" if config.optimizer == "lbfgs" else ""  # which searches its own
     return [
         f"{setting} is {short(value)}, not {short(wanted)}"
@@ -297,16 +301,33 @@ def picture_name(digest: str) -> str:
 
 
 def _chosen(records: Sequence[Record]) -> dict[str, Record]:
-    """Those that are just what is asked for; then those that are meant to be."""
+    """What is asked for; then what would be, if a base run of the student's were; then the rest."""
     left, chosen = list(records), {}
-    for meant in (lambda name, record: not differences(name, record), _is_meant):
+    own = _own_plan(records)
+    for fits in (
+        lambda name, record: not differences(name, record),
+        lambda name, record: not _unlike(record.config, own[name]),
+        _is_meant,
+    ):
         for name in ASKED:
-            found = [record for record in left if name not in chosen and meant(name, record)]
+            found = [record for record in left if name not in chosen and fits(name, record)]
             if found:
                 best = min(found, key=lambda record: _distance(name, record))
                 chosen[name] = best
                 left.remove(best)
     return chosen
+
+
+def _own_plan(records: Sequence[Record]) -> Mapping[str, TransferConfig]:
+    """The experiments on that base run, such as a shorter one, of which most are there."""
+    there = [record.config for record in records]
+    bases = [r.config for r in records if _is_meant("base", r) and r.config.steps <= MOST_STEPS]
+    plans = map(part2, bases[:MOST_BASES])
+
+    def count(plan: Mapping[str, TransferConfig]) -> int:
+        return sum(any(not _unlike(one, asked) for one in there) for asked in plan.values())
+
+    return max(plans, key=count, default=ASKED)
 
 
 def _is_meant(name: str, record: Record) -> bool:
