@@ -299,9 +299,10 @@ def front_door(path, cwd):
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("landlock", [True, False])
 def test_the_same_in_a_container(tmp_path, landlock):
-    """All of CI's choice, in the weaker sandbox."""
+    """All of CI's choice, in the weaker sandbox; see the table's end for what is left out."""
     here = Path(__file__)
     command = [sys.executable, "-m", "pytest", str(here), "-q", "-p", "no:cacheprovider"]
+    command += [] if landlock else ["-k", "not machine-files"]
     done = subprocess.run(
         container(command, tmp_path, landlock), cwd=here.parents[1], capture_output=True, text=True
     )

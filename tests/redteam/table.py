@@ -37,6 +37,27 @@ Built by `python -m tests.redteam.table`; do not edit. A dash: left out of the p
 reason below the table.
 """
 
+WEAKER = """\
+## In the weaker sandbox
+
+Where a container forbids bubblewrap, each answer can run as a user of its own
+([instructors.md](instructors.md)). The forgeries that CI tries were graded so in a simulated
+container, with Landlock and without (`pytest tests/test_redteam.py -m soak -k container`), beside
+honest ones. None got a point, no honest grade changed, no process and no file was left. What each
+holds back:
+
+| what is attacked | bubblewrap | own uid, Landlock | own uid alone |
+|---|---|---|---|
+| the solutions, the grader's code and files | not there | cannot be read | only root can read them; tried before grading |
+| other submissions, grades | not there | cannot be read | the same |
+| this machine's other files | not there | cannot be read | **what every user may read, can be**: machine-files |
+| other processes | not seen | no signal, no memory; not listed | no signal, no memory; **listed** |
+| the network, other kernels | none | every connection refused | the same |
+| memory, time, processes, a file's size | limited | the same | the same |
+| the disk | 64 MB a folder | **no limit while it runs** | **the same**: disk, many-files |
+| what is planted, or outlives the run | gone | ended and removed by its user | the same |
+"""
+
 
 def render(outcomes: dict[str, dict]) -> str:
     """The page."""
@@ -59,7 +80,7 @@ def render(outcomes: dict[str, dict]) -> str:
                 reasons.setdefault(forgery.plain, []).append(forgery.name)
         parts += [f"\nNot run plainly, {why}: {', '.join(n)}." for why, n in reasons.items()]
         parts.append("")
-    return "\n".join(parts).rstrip() + "\n"
+    return "\n".join([*parts, WEAKER]).rstrip() + "\n"
 
 
 def read_outcomes() -> dict[str, dict]:
