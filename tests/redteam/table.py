@@ -48,9 +48,9 @@ holds back:
 
 | what is attacked | bubblewrap | own uid, Landlock | own uid alone |
 |---|---|---|---|
-| the solutions, the grader's code and files | not there | cannot be read | only root can read them; tried before grading |
+| solutions, the grader, its files | not there | cannot be read | only root can read them: tried |
 | other submissions, grades | not there | cannot be read | the same |
-| this machine's other files | not there | cannot be read | **what every user may read, can be**: machine-files |
+| other files | not there | cannot be read | **those that all may read**: machine-files |
 | other processes | not seen | no signal, no memory; not listed | no signal, no memory; **listed** |
 | the network, other kernels | none | every connection refused | the same |
 | memory, time, processes, a file's size | limited | the same | the same |
