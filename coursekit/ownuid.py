@@ -44,14 +44,14 @@ def run(settings: dict[str, Any], words: list[str]) -> None:
     """Become the command, with nothing of this process's rights.
 
     Args:
-        settings: see `Sandbox._own_uid`.
+        settings: see `Sandbox._settings`.
         words: the place and source of each file, and the command.
     """
     user, folder = int(settings["user"]), Path(settings["folder"])
     end(settings)  # what an earlier run left
     pairs, command = words[: 2 * settings["files"]], words[2 * settings["files"] :]
     _furnish(folder, user, settings["private"], dict(zip(pairs[::2], pairs[1::2], strict=True)))
-    rules = _rules(settings["shown"], settings["listed"], folder) if settings["landlock"] else None
+    rules = _rules(settings["shown"], settings["listed"], folder)
     parent = os.getppid()
     os.chdir(folder / "handin")
     with contextlib.suppress(OSError):  # it leads a session already

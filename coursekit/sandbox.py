@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -95,7 +95,6 @@ class Sandbox:
         limits: of a process.
         mode: `BUBBLEWRAP`, `OWN_UID`, or `NONE`, which runs everything as this user, unprotected.
         user: whose processes they are, if this one is root.
-        landlock: for `OWN_UID`: use it where the kernel has it.
 
     Used as a context, it ends at its end whatever still runs in it.
     """
@@ -105,7 +104,6 @@ class Sandbox:
     limits: Limits = Limits()
     mode: str = BUBBLEWRAP
     user: int = field(default_factory=lambda: _fresh_user())
-    landlock: bool = True
 
     def __enter__(self) -> Self:
         return self
@@ -216,7 +214,6 @@ class Sandbox:
             "folder": str(folder),
             "private": private,
             "files": files,
-            "landlock": self.landlock,
             "shown": shown,
             "listed": listed,
             "filter": program(network=False).hex(),
@@ -321,19 +318,19 @@ TRIAL = """
     """
 
 
-def probe_own_uid(hidden: Sequence[Path] = (), landlock: bool = True) -> str:
+def probe_own_uid(hidden: Sequence[Path] = ()) -> str:
     """Why the weaker sandbox does not work here; empty if it does.
 
     Args:
         hidden: files and folders that nobody in it may read, besides the course.
-        landlock: see `Sandbox`.
     """
     if os.geteuid() != 0:
         return "only root can give each answer a user of its own. Grade in a container, as root."
     if not program(network=False):
         return "the system calls of this kind of machine are not known to the kit."
-    secrets = list(_samples([*_course(), *hidden]))
-    with Sandbox(None, mode=OWN_UID, landlock=landlock) as sandbox:
+    private = [*_course(), *(path.resolve() for path in hidden)]
+    secrets = list(_samples(private))
+    with Sandbox(None, mode=OWN_UID) as sandbox:
         command = sandbox.command([sys.executable, "-c", textwrap.dedent(TRIAL)])
         try:
             done = subprocess.run(
@@ -354,7 +351,7 @@ def probe_own_uid(hidden: Sequence[Path] = (), landlock: bool = True) -> str:
     if (user, groups, walls, here) != (sandbox.user, [], 2, []):
         return f"it holds nothing back here ({done.stdout.strip()[:200]})."
     if seen:
-        named = _above(map(Path, seen), [*_course(), *hidden])
+        named = dict.fromkeys(f for f in private for p in seen if Path(p).is_relative_to(f))
         return (
             f"every user of this machine can read {seen[0]}. Take that right away, and give the "
             f"same command again: chmod o-rwx {' '.join(map(str, named))}"
@@ -394,12 +391,6 @@ def _samples(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         yield path
         yield from itertools.islice((p for p in path.rglob("*") if p.is_file()), SAMPLE)
-
-
-def _above(paths: Iterable[Path], folders: Sequence[Path]) -> list[Path]:
-    """Which of the folders the paths are in."""
-    found = {folder: None for path in paths for folder in folders if path.is_relative_to(folder)}
-    return list(found)
 
 
 def _without_course() -> tuple[list[str], list[str]]:
