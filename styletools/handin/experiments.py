@@ -2,7 +2,7 @@
 
 A run is judged by its files, run.json and losses.csv, which may be anything: what is read is
 bounded, and nothing is opened by a name that they give. A student is told what is wrong before
-handing in; coursekit asks the same, and measures the pictures as well.
+handing in; whoever grades asks the same, and measures the pictures as well.
 """
 
 import csv
