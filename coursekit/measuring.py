@@ -1,4 +1,9 @@
-"""The losses of a student's pictures, computed by the kit itself and compared with a run's own."""
+"""The losses of a student's pictures, computed by the kit itself and compared with a run's own.
+
+Seen on 15 honest runs (offline backbone, 96 and 160 pixels, (a) to (d), L-BFGS): the first losses
+are the same; of picture.png, clipped and rounded to 8 bits, content is within 8 %, and the layers
+within 17 % and 3 % of where they started, conv1_1 at up to 650 times what the run ended with.
+"""
 
 import functools
 from pathlib import Path
