@@ -204,13 +204,13 @@ def _source(record: Record, role: str, submission: Submission, size: Size) -> Pa
         return packed
     own = best_match(told, submission.pictures)
     ours = next((path for path in bundled(role).values() if path.name == name), None)
-    if ours and own and min(size) >= MIN_SIDE:
+    if ours and own and min(size) >= MIN_SIDE and size[0] * size[1] <= MAX_PIXELS:
         same = _hash(ours, size) == record.text(f"{role}_sha256")
         return ours if same else own
     return ours or own
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=8)
 def _kit_picture(path: Path, size: Size) -> Tensor:
     return load_image(path, size=(size[1], size[0]))
 

@@ -492,6 +492,13 @@ def a_picture_bomb(work):
     return "a", "picture", "60000×60000 pixels"
 
 
+def a_picture_bomb_that_has_to_be_compared(work):
+    """The kit's picture is not resized to it to see which one the student had."""
+    (work.folder / "images").mkdir()
+    shutil.copy(bundled("content")["chelsea"], work.folder / "images")
+    return a_picture_bomb(work)
+
+
 def a_picture_of_a_line(work):
     (work.run("a") / "picture.png").write_bytes(png(SIZE, 1, bytes(3 * SIZE + 1)))
     return "a", "picture", "no run gives that"
@@ -505,7 +512,8 @@ SPOILT = [
     beginning_of_another_run, not_a_number, numbers_that_overflow,
     numbers_that_overflow_when_weighted, another_table, no_table, an_empty_table, a_huge_table,
     a_table_of_commas, a_link_to_the_table, interrupted, diverged, no_picture,
-    a_picture_that_is_none, a_picture_cut_off, a_picture_bomb, a_picture_of_a_line,
+    a_picture_that_is_none, a_picture_cut_off, a_picture_bomb,
+    a_picture_bomb_that_has_to_be_compared, a_picture_of_a_line,
 ]  # fmt: skip
 
 
