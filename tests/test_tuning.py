@@ -183,6 +183,15 @@ def test_own_pictures_beside_the_notebook_are_found_by_name(work, photo, noise):
     assert statuses(work.judged()) == ALL_PASSED
 
 
+def test_the_picture_that_the_lesson_saves_stands_in_for_the_run_s_own(work):
+    (work.folder / "images").mkdir()
+    Image.open(work.run("a") / "picture.png").save(work.folder / "images" / "target_a.png")
+    (work.run("a") / "picture.png").unlink()
+    finding = work.judged()["a"]
+    assert finding.status == "different", finding
+    assert "not written by the kit, or saved anew" in finding.message
+
+
 def test_a_scheduler_s_worker_sees_the_same(work):
     with cluster.unpacked(cluster.pack(work.submission())) as sent:
         assert tuning.judge(sent, "bubblewrap") == work.judged()
