@@ -10,6 +10,7 @@ reports.
 
 import csv
 import importlib.metadata
+import itertools
 import json
 import os
 import re
@@ -151,16 +152,17 @@ def against_nbgrader(folder: Path) -> dict[str, Any]:
 
 
 def flat(folder: Path) -> dict[str, Any]:
-    """What a submission costs in classes of several sizes."""
+    """What classes of several sizes cost, besides the one above."""
     found = {}
     for count in FLAT:
         course = hand_in(folder / str(count), count)
-        cost = coursekit(course, folder / f"grades-{count}", WORKERS)
-        found[count] = {
-            "seconds": round(cost.seconds / count, 2),
-            "cpu seconds": round(cost.cpu_seconds / count, 2),
-        }
-    return {"a submission, by the size of the class": found}
+        found[str(count)] = coursekit(course, folder / f"grades-{count}", WORKERS)
+    return {
+        "seconds, by the size of the class": {k: round(c.seconds, 1) for k, c in found.items()},
+        "cpu seconds, by the size of the class": {
+            k: round(c.cpu_seconds, 1) for k, c in found.items()
+        },
+    }
 
 
 def release(course: Path) -> None:
@@ -218,7 +220,9 @@ def write_section(result: dict[str, Any]) -> None:
         f"| {cpu[name]} | **{cpu[theirs] / cpu[name]:.1f}** |"
         for name in ours
     ]
-    sizes = result["a submission, by the size of the class"]
+    sizes = result["seconds, by the size of the class"]
+    totals = {FLAT[0]: sizes[str(FLAT[0])], CLASS: seconds[ours[-1]], FLAT[1]: sizes[str(FLAT[1])]}
+    more = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in itertools.pairwise(totals.items())]
     lines = [
         HEAD, "",
         f"Written by `python -m benchmarks.grading`, {time.strftime('%Y-%m-%d')}, "
@@ -232,11 +236,9 @@ def write_section(result: dict[str, Any]) -> None:
         "fail, and writes its pages. Both find the same students right.", "",
         "| | s | nbgrader ÷ it | s of all cores | nbgrader ÷ it |", "|---|---|---|---|---|",
         f"| {theirs} | {seconds[theirs]} | | {cpu[theirs]} | |", *rows, "",
-        f"A submission with {WORKERS} workers, by the size of the class: "
-        + "; ".join(
-            f"{count}: {cost['seconds']} s ({cost['cpu seconds']} s of all cores)"
-            for count, cost in sizes.items()
-        ) + ".", "",
+        f"Classes of {', '.join(map(str, totals))} took {', '.join(map(str, totals.values()))} s "
+        f"with {WORKERS} workers: from the first to the second {more[0]:.2f} s for each submission "
+        f"more, from there to the third {more[1]:.2f} s; before that, the start.", "",
         "One submission of all TODOs: "
         + "; ".join(f"{name} {row['seconds']} s" for name, row in result["submission"].items())
         + f". `pytest --nbval -p coursekit.plugin {LESSON}.ipynb`: {result['door']['seconds']} s.",

@@ -28,7 +28,10 @@ from styletools.files import write_text
 if TYPE_CHECKING:
     from distributed import Client
 
-CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
+CONTAINER_MEMORY = (  # its limit, by the kernel's control groups of either version
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,9 @@ def default_workers() -> int:
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     memory = psutil.virtual_memory().total
-    with suppress(OSError, ValueError):
-        memory = min(memory, int(CGROUP_MEMORY.read_text()))
+    for limit in CONTAINER_MEMORY:
+        with suppress(OSError, ValueError):
+            memory = min(memory, int(limit.read_text()))
     return max(1, min(cores, memory // MEMORY))
 
 
@@ -85,7 +89,8 @@ def grade_all(
         client: of a `dask.distributed` scheduler, whose workers grade instead of this machine.
         say: takes what is to be known about them.
         begin: is told how many submissions there are to grade, after the grades that were there.
-        allow_weaker_sandbox: see `Grader`, and `hidden` too.
+        allow_weaker_sandbox: see `Grader`.
+        hidden: see `Grader`.
 
     Yields:
         The grades, as they come; those that were there already too.

@@ -224,7 +224,7 @@ def test_ctrl_c_ends_it_at_once_and_keeps_what_is_whole(stand_in, tmp_path):
 
 def test_as_many_as_cores_and_memory_allow(monkeypatch, tmp_path):
     limit = tmp_path / "memory.max"
-    monkeypatch.setattr(pool, "CGROUP_MEMORY", limit)
+    monkeypatch.setattr(pool, "CONTAINER_MEMORY", (tmp_path / "not there", limit))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
     memory = psutil.virtual_memory()._replace(total=64 << 30)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
