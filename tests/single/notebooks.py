@@ -64,7 +64,7 @@ device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 vgg.to(device)"""
 PICTURES = """\
 content = load_image('images/my_dog.jpg').to(device)
-style = load_image('C:/Users/me/Desktop/night.png', shape=content.shape[-2:]).to(device)"""
+style = load_image('D:/Pictures/night.png', shape=content.shape[-2:]).to(device)"""
 BEFORE = """\
 content_features = get_features(content, vgg)
 style_features = get_features(style, vgg)
