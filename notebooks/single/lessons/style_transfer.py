@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn, optim
 
-from styletools import bundled, lessons, load_backbone, load_image, show_images, to_image
+from styletools import bundled, lessons, load_backbone, load_image, show_images
 
 lessons.begin()
 
@@ -40,11 +40,9 @@ vgg = vgg.to(device)
 # photograph's size. 400 pixels are usual; take fewer if a step takes you longer than a second.
 
 # %%
-size = lessons.size(128)
+size = lessons.size(96)
 content = load_image(bundled("content")["chelsea"], max_size=size).to(device)
 style = load_image(bundled("style")["impasto"], size=content.shape[-2:]).to(device)
-
-# %%
 show_images({"content": content, "style": style})
 
 # %% [markdown]
@@ -195,7 +193,7 @@ for step in range(1, steps + 1):
     loss_history.append(total_loss.item())
     if step % show_every == 0:
         print(f"step {step}: total loss {total_loss.item():.3g}")
-        pictures[f"step {step}"] = to_image(target)
+        pictures[f"step {step}"] = target.detach().clone()
 
 # %% [markdown] grade_id="losses_explanation" solution=true points=5
 # **Explain:** each loss with the formula that you programmed and the paper's; what do the weights
@@ -210,6 +208,9 @@ for step in range(1, steps + 1):
 
 # %% [markdown]
 # ## What came out
+
+# %%
+show_images(pictures)
 
 # %%
 show_images({"content": content, "target": target.detach()})
