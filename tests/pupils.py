@@ -85,17 +85,17 @@ def make_class(folder: Path, size: int, forged: float = 0.1, seed: int = 0) -> l
             forgery = forgeries[HOSTILE[number % len(HOSTILE)]]
             pupils.append(Pupil(name, dict.fromkeys(BY_NAME, 0.0), forgery))
         else:
-            pupils.append(_honest(name, chance, wrong=number == count))
+            pupils.append(_honest(name, chance))
     folder.mkdir(parents=True)
     for pupil in pupils:
         pupil.hand_in(folder, chance)
     return pupils
 
 
-def _honest(name: str, chance: random.Random, wrong: bool) -> Pupil:
-    """One with a mistake, if `wrong`; else with one as often as real students have it."""
+def _honest(name: str, chance: random.Random) -> Pupil:
+    """One with mistakes as often as real students have them."""
     pupil = Pupil(name, {})
-    wrong = wrong or chance.random() < UNSURE
+    wrong = chance.random() < UNSURE
     can_be_missed = sorted({*BY_NAME} - {"layer_style_loss"})  # their style_loss may call it
     missed = set(chance.sample(can_be_missed, chance.choice((1, 1, 2, 3)))) if wrong else set()
     for todo in BY_NAME.values():

@@ -27,6 +27,7 @@ from coursekit.collect import collect
 from coursekit.ownpictures import unpack_pictures
 from coursekit.records import Grade
 from coursekit.sandbox import probe
+from styletools import cli_runs
 from styletools.cluster import ClusterError
 
 ROOT = Path(__file__).parent.parent
@@ -248,7 +249,7 @@ def another_course(folder):
 
 
 def test_who_can_grade_is_asked_and_lost_workers_are_done_without(stand_in, tmp_path):
-    """Two workers that cannot grade, and one that is killed; then one comes."""
+    """Two workers that cannot grade, and one that is killed; one comes; the scheduler goes."""
     (tmp_path / "none/coursekit").mkdir(parents=True)
     (tmp_path / "none/coursekit/__init__.py").write_text("raise ImportError('nothing here')")
     others = another_course(tmp_path / "other"), tmp_path / "none"
@@ -274,6 +275,11 @@ def test_who_can_grade_is_asked_and_lost_workers_are_done_without(stand_in, tmp_
                 grades[grade.student] = grade
             helper.join()
             assert len(client.nthreads()) == 3
+            before = {path: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
+            started.scheduler.kill()
+            with pytest.raises(ClusterError, match=r"does not answer.*What is graded is kept"):
+                list(pool.grade_all(found, tmp_path / "kept", again=True, client=client))
+    assert before == {path: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
     assert sorted(grades) == ["ada", "endless", "fatal"]
     assert [name for name, grade in grades.items() if not grade.complete] == ["fatal"]
     assert {grade.notes[0].split()[1] for grade in grades.values() if grade.complete} == {"1"}
@@ -284,20 +290,8 @@ def test_who_can_grade_is_asked_and_lost_workers_are_done_without(stand_in, tmp_
     assert any("nothing here" in line and "pip install" in line for line in left_out)
 
 
-def test_a_scheduler_that_goes_away(stand_in, tmp_path):
-    found = students(tmp_path / "class", "ada", "endless")
-    with DaskCluster(tmp_path) as started:
-        started.worker()
-        with started.client(1) as client:
-            coming = pool.grade_all(found, tmp_path / "kept", client=client)
-            assert next(coming).student == "ada"
-            started.scheduler.kill()
-            with pytest.raises(ClusterError, match=r"does not answer.*What is graded is kept"):
-                next(coming)
-    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["ada.json"]
-
-
-def test_no_scheduler(tmp_path):
+def test_no_scheduler(tmp_path, monkeypatch):
+    monkeypatch.setattr(cli_runs, "CONNECT_SECONDS", 1)
     save(tmp_path / "class/ada/02_gram.ipynb", notebook())
     words = ["grade", str(tmp_path / "class"), "-o", str(tmp_path / "grades")]
     address = "tcp://127.0.0.1:9"
