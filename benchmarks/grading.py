@@ -216,12 +216,12 @@ def write_section(result: dict[str, Any]) -> None:
     seconds, cpu = of["seconds"], of["cpu seconds"]
     theirs, *ours = seconds
     rows = [
-        f"| {name} | {seconds[name]} | **{seconds[theirs] / seconds[name]:.1f}** "
-        f"| {cpu[name]} | **{cpu[theirs] / cpu[name]:.1f}** |"
+        f"| {name} | {seconds[name]} | **{seconds[theirs] / seconds[name]:.2f}** "
+        f"| {cpu[name]} | **{cpu[theirs] / cpu[name]:.2f}** |"
         for name in ours
     ]
-    sizes = result["seconds, by the size of the class"]
-    totals = {FLAT[0]: sizes[str(FLAT[0])], CLASS: seconds[ours[-1]], FLAT[1]: sizes[str(FLAT[1])]}
+    sizes = result["cpu seconds, by the size of the class"] | {str(CLASS): cpu[ours[-1]]}
+    totals = {count: sizes[str(count)] for count in sorted((*FLAT, CLASS))}
     more = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in itertools.pairwise(totals.items())]
     lines = [
         HEAD, "",
@@ -237,8 +237,9 @@ def write_section(result: dict[str, Any]) -> None:
         "| | s | nbgrader ÷ it | s of all cores | nbgrader ÷ it |", "|---|---|---|---|---|",
         f"| {theirs} | {seconds[theirs]} | | {cpu[theirs]} | |", *rows, "",
         f"Classes of {', '.join(map(str, totals))} took {', '.join(map(str, totals.values()))} s "
-        f"with {WORKERS} workers: from the first to the second {more[0]:.2f} s for each submission "
-        f"more, from there to the third {more[1]:.2f} s; before that, the start.", "",
+        f"of all cores with {WORKERS} workers: from the first to the second {more[0]:.2f} s for "
+        f"each submission more, from there to the third {more[1]:.2f} s; the rest is the start.",
+        "",
         "One submission of all TODOs: "
         + "; ".join(f"{name} {row['seconds']} s" for name, row in result["submission"].items())
         + f". `pytest --nbval -p coursekit.plugin {LESSON}.ipynb`: {result['door']['seconds']} s.",
