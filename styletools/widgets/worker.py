@@ -178,7 +178,7 @@ class Pace:
         least: seconds between two drawings, for the browser has work with each, too.
     """
 
-    def __init__(self, share: float = 0.03, least: float = 0.25) -> None:
+    def __init__(self, share: float = 0.03, least: float = 0.5) -> None:
         self.share, self.least = share, least
         self.seconds, self._next = 0.0, 0.0
 
