@@ -84,7 +84,7 @@ def test_ctrl_c(run, monkeypatch):
         (["runs", "compare"], "There are no runs here"),
         (["runs", "export", "x.csv"], "There are no runs here"),
         (["runs", "delete", "x"], "'x' names no run in runs; there are: none yet."),
-        (["runs", "delete"], "Missing argument"),
+        (["runs", "delete"], "--unfinished"),
     ],
 )
 def test_wrong_input_ends_with_2_and_one_message(run, monkeypatch, arguments, message):
@@ -140,12 +140,6 @@ def test_delete_asks(run, two):
     assert len(RunStore().runs()) == 2
     assert run("runs", "delete", two[0].name, "--yes").exit_code == 0
     assert [one.name for one in RunStore().runs()] == [two[1].name]
-
-
-def test_delete_says_what_it_needs(run, two):
-    answer = run("runs", "delete")
-    assert answer.exit_code == 2
-    assert "--unfinished" in answer.output
 
 
 def test_delete_of_unfinished_runs_leaves_the_finished(run, two):
