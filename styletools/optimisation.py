@@ -100,7 +100,7 @@ class Run:
         self.level, self.precision, self.ending = 0, config.precision, False
         self.why = ""  # it came to the ending
         self.kept_row: Row = {}
-        self.target = torch.empty(0)
+        self.target = start.new_empty(0)
         self._begin(start)
 
     def go(self, checkpoint: Path | None) -> str:

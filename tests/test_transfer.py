@@ -367,14 +367,33 @@ def test_devices(pictures, backbone):
         stylize(*pictures, SMALL.replace(device="tpu"), backbone=backbone)
 
 
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_cuda_gives_the_cpus_losses(pictures, backbone):
+@needs_cuda
+@pytest.mark.parametrize("config", [SMALL, LBFGS, LBFGS.replace(levels=2)])
+def test_cuda_gives_the_cpus_losses(pictures, backbone, config, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    content, style = (interpolate(picture, scale_factor=3) for picture in pictures)
     cpu, cuda = (
-        stylize(*pictures, SMALL.replace(device=device), backbone=backbone)
+        stylize(content, style, config.replace(device=device), backbone=backbone)
         for device in ("cpu", "cuda")
     )
-    assert totals(cuda) == pytest.approx(totals(cpu), rel=1e-3)
+    assert totals(cuda) == pytest.approx(totals(cpu), rel=1e-2)
+    assert cuda.image.device.type == "cpu"
+
+
+@pytest.mark.gpu
+@needs_cuda
+@pytest.mark.parametrize("config", [SMALL, SMALL.replace(**FAST)], ids=["adam", "fast"])
+def test_a_run_on_cuda_goes_on_where_it_was(pictures, config, tmp_path):
+    content, style = (interpolate(picture, scale_factor=4) for picture in pictures)
+    config, checkpoint = config.replace(steps=40, device="cuda"), tmp_path / "run.checkpoint"
+    first = stylize(content, style, config, lambda step: step.step == 11, checkpoint)
+    whole = stylize(content, style, config, checkpoint=checkpoint)
+    assert 11 <= len(first.loss_history) < len(whole.loss_history)
+    assert totals(whole)[: len(first.loss_history)] == totals(first)
 
 
 def test_wrong_pictures(pictures, backbone):
