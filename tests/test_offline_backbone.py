@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -21,8 +23,8 @@ sys.path.insert(0, str(TOOLS))
 
 import train_backbone  # noqa: E402
 
-SHA256 = "6925826f0e81774f8b2bc17223924acb1ebc4c2ef7f77696d6ba58f2057d99a5"
-TINY = ["--steps", "4", "--batch", "4", "--size", "16", "--late-size", "24", "--save-every", "1"]
+SHA256 = "74449fd74cd8ca0ab61287c77df3387766a4140085c8f5d8c07d01b6c894ca49"
+TINY = ["--steps", "4", "--batch", "4", "--size", "32", "--late-size", "48", "--save-every", "1"]
 TINY += ["--no-photographs"]
 
 
@@ -102,18 +104,13 @@ def _features(net: torch.nn.Sequential, image: torch.Tensor) -> dict[str, torch.
     return features
 
 
-@pytest.mark.parametrize("affine", [False, True])
-def test_folding_changes_no_feature(affine: bool) -> None:
+def test_folding_changes_no_feature() -> None:
     torch.manual_seed(0)
-    config = train_backbone.TrainConfig(affine=affine, mirror=True)
-    net = train_backbone.build_net(config).double()
+    net = train_backbone.build_net(train_backbone.TrainConfig()).double()
     for module in net:
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.running_mean, -1, 1)
             torch.nn.init.uniform_(module.running_var, 0.5, 2)
-            if affine:
-                torch.nn.init.uniform_(module.weight, 0.5, 2)
-                torch.nn.init.uniform_(module.bias, -1, 1)
     image = torch.randn(1, 3, 32, 32, dtype=torch.float64)
     expected = _features(net.eval(), image)
     weights = train_backbone.fold_batch_norm(net)
@@ -134,10 +131,68 @@ def test_crops_of_one_colour_keep_it() -> None:
     picture = np.full((64, 80, 3), (10, 100, 200), dtype=np.uint8)
     sampler = train_backbone.CropSampler([picture], [False], torch.device("cpu"))
     config = train_backbone.TrainConfig(batch=8)
-    crops = sampler.pairs(config, 16)
+    crops = sampler.pairs(config, 16).crops
     assert crops.shape == (16, 3, 16, 16)
     expected = torch.tensor([10, 100, 200]) / 255
     torch.testing.assert_close(crops, expected[None, :, None, None].expand_as(crops))
+
+
+def test_views_say_where_the_same_place_is() -> None:
+    """In a picture whose colours are its coordinates."""
+    rows, columns = np.mgrid[0:256, 0:256].astype(np.uint8)
+    picture = np.stack([rows, columns, 0 * rows], -1)
+    sampler = train_backbone.CropSampler([picture], [False], torch.device("cpu"))
+    torch.manual_seed(0)
+    views = sampler.pairs(train_backbone.TrainConfig(batch=6, blur=0, zoom=(0.8, 0.9)), 33)
+    first, second = views.crops.chunk(2)
+    for n in range(6):
+        for at in ([0.0, 0.0], [3.0, -5.0]):
+            there = views.across[n] @ torch.tensor(at) + views.offset[n]
+            row, column = (int(value) + 16 for value in at)
+            grid = there.flip(0)[None, None, None] / 16.5
+            found = torch.nn.functional.grid_sample(second[n : n + 1], grid, align_corners=False)
+            torch.testing.assert_close(
+                found.flatten(), first[n, :, row, column], rtol=0, atol=1.5 / 255
+            )
+
+
+@pytest.mark.parametrize("degrees", [0, 30, 90, 135])
+def test_directions_of_stripes(degrees: float) -> None:
+    angle = torch.deg2rad(torch.tensor(degrees))
+    rows, columns = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    wave = torch.sin(0.5 * (columns * angle.cos() + rows * angle.sin()))
+    found = train_backbone.directions(wave.expand(1, 3, 64, 64), 8)
+    assert found.shape == (1, 2, 8, 8)
+    expected = torch.stack([(2 * angle).cos(), (2 * angle).sin()])
+    torch.testing.assert_close(found[0].mean((1, 2)), expected, rtol=0, atol=0.1)
+    flat = train_backbone.directions(torch.full((1, 3, 64, 64), 0.5), 8)
+    assert flat.abs().max() < 1e-3
+
+
+def _views(batch: int, size: int) -> train_backbone.Views:
+    crops = torch.rand(2 * batch, 3, size, size)
+    return train_backbone.Views(crops, torch.eye(2).expand(batch, 2, 2), torch.zeros(batch, 2))
+
+
+def test_place_loss_prefers_the_same_place_alike() -> None:
+    torch.manual_seed(0)
+    views, features = _views(4, 32), torch.randn(4, 16, 8, 8)
+    alike = train_backbone.place_loss(torch.cat([features, features]), views, 0.1)
+    other = torch.cat([features, features.flip(0)])
+    assert alike[0] < 0.5
+    assert alike[1] > 0.95
+    assert train_backbone.place_loss(other, views, 0.1)[0] > 2
+
+
+def test_the_adversarial_change_makes_the_loss_larger() -> None:
+    totals = []
+    for adversarial in (0.0, 0.5):
+        config = train_backbone.TrainConfig(batch=4, dense=0, adversarial=adversarial)
+        torch.manual_seed(0)
+        net, heads = train_backbone.build_net(config), train_backbone.Heads(config)
+        total, _ = train_backbone.losses(net, heads, _views(4, 32), config)
+        totals.append(total.item())
+    assert totals[1] > 1.02 * totals[0]
 
 
 def test_contrastive_loss_prefers_partners_alike() -> None:
@@ -148,7 +203,7 @@ def test_contrastive_loss_prefers_partners_alike() -> None:
 
 
 def _arguments(folder: Path, name: str) -> list[str]:
-    return [*TINY, "--out", str(folder / name), "--pictures", str(folder / "pictures.npz")]
+    return [*TINY, "--out", str(folder / name), "--pictures", str(folder / "pictures.zip")]
 
 
 def _train_and_kill_after_step_2(folder: Path, name: str) -> None:
@@ -162,8 +217,11 @@ def _train_and_kill_after_step_2(folder: Path, name: str) -> None:
 
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
-    np.savez(tmp_path / "pictures.npz", pictures=pictures, texture=[True, False, True])
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as kept:
+        for name in ("cells-1", "plain leaves-1", "flow-1"):
+            picture = Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))
+            with kept.open(name + ".jpg", "w") as file:
+                picture.save(file, "JPEG")
     train_backbone.main(_arguments(tmp_path, "whole.safetensors"))
     _train_and_kill_after_step_2(tmp_path, "parts.safetensors")
     assert not (tmp_path / "parts.safetensors").exists()

@@ -34,8 +34,8 @@ from styletools.vgg import VGG19Features, normalise_filters
 
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 CONTENT_LAYER = "conv4_2"
-SHEET_RATIO = 100.0  # style loss ÷ content loss, both relative
-SWEEP = (0.03, 0.3, 3.0, 30.0)  # the same, for the judges
+SHEET_RATIO = 10.0  # style loss ÷ content loss, both relative
+SWEEP = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)  # the same, for the judges
 TV_WEIGHT = 0.002
 
 
@@ -219,21 +219,29 @@ def judge_pair(
 
 
 def verdicts(
-    tables: Mapping[str, Mapping[str, Mapping[str, list[float]]]], ssim: float
+    tables: Mapping[str, Mapping[str, Mapping[str, list[float]]]],
 ) -> dict[str, dict[str, float]]:
     """Both judges' means over the pairs, each at equal distance from the content.
 
-    Patches at the given SSIM; style in the judge's features at the content distance that is the
-    median over all backbones and weights of the pair.
+    In each pair that is as far from the content as every backbone comes: patches at the structural
+    similarity, style in the judge's features at the content distance. The means of these two are
+    there as well.
     """
     result: dict[str, dict[str, list[float]]] = {}
     for table in tables.values():
-        middle = float(np.median([v for row in table.values() for v in row["judge_content"]]))
+        alike = max(min(row["similarity"]) for row in table.values())
+        far = min(max(row["judge_content"]) for row in table.values())
         for name, row in table.items():
-            mine = result.setdefault(name, {"patches": [], "finest": [], "judge_style": []})
-            mine["patches"].append(at(ssim, row["similarity"], row["patches"]))
-            mine["finest"].append(at(ssim, row["similarity"], row["finest"]))
-            mine["judge_style"].append(at(middle, row["judge_content"], row["judge_style"]))
+            found = {
+                "patches": at(alike, row["similarity"], row["patches"]),
+                "finest": at(alike, row["similarity"], row["finest"]),
+                "judge_style": at(far, row["judge_content"], row["judge_style"]),
+                "similarity": alike,
+                "judge_content": far,
+            }
+            mine = result.setdefault(name, {key: [] for key in found})
+            for key, value in found.items():
+                mine[key].append(value)
     return {n: {k: float(np.mean(v)) for k, v in row.items()} for n, row in result.items()}
 
 
@@ -241,15 +249,15 @@ def verdicts(
 
 
 def tile(rows: list[list[Image.Image]], labels: list[str], side: int) -> Image.Image:
-    """Pictures in a grid of square cells, a label under each column."""
-    width, height = len(rows[0]) * (side + 4), len(rows) * (side + 4) + 16
-    sheet = Image.new("RGB", (width, height), "white")
+    """Pictures in columns `side` wide, each row as high as its highest; labels underneath."""
+    heights = [max(picture.height for picture in row) + 4 for row in rows]
+    sheet = Image.new("RGB", (len(rows[0]) * (side + 4), sum(heights) + 16), "white")
     for y, row in enumerate(rows):
         for x, picture in enumerate(row):
-            sheet.paste(picture, (x * (side + 4), y * (side + 4)))
+            sheet.paste(picture, (x * (side + 4), sum(heights[:y])))
     draw = ImageDraw.Draw(sheet)
     for x, label in enumerate(labels):
-        draw.text((x * (side + 4) + 4, height - 15), label, fill="black")
+        draw.text((x * (side + 4) + 4, sheet.height - 15), label, fill="black")
     return sheet
 
 
@@ -317,12 +325,12 @@ def make_judges(options: argparse.Namespace) -> None:
         start = time.time()
         tables[pair.name] = judge_pair(backbones, pair, options.steps, judge)
         print(f"{pair.name}  {time.time() - start:.0f} s", flush=True)
-        means = verdicts(tables, options.ssim)
-        report = {"ssim": options.ssim, "sweep": SWEEP, "means": means, "pairs": tables}
+        means = verdicts(tables)
+        report = {"sweep": SWEEP, "means": means, "pairs": tables}
         options.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    print(f"{'':12s}{'patches':>12s}{'finest':>12s}{options.judge + ' style':>12s}")
+    print(" " * 12 + "".join(f"{key:>15s}" for key in means["offline"]))
     for name, row in means.items():
-        print(f"{name:12s}" + "".join(f"{value:12.4f}" for value in row.values()))
+        print(f"{name:12s}" + "".join(f"{value:15.4f}" for value in row.values()))
 
 
 def make_balance(options: argparse.Namespace) -> None:
@@ -379,7 +387,6 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--ratio", type=float, default=SHEET_RATIO)
-    parser.add_argument("--ssim", type=float, default=0.45)
     parser.add_argument("--judge", default="slim", help="the backbone whose features judge")
     parser.add_argument("--scales", type=float, nargs="+", default=[1.0], help="for balance")
     parser.add_argument("--optimizer", default="lbfgs", help="for balance")

@@ -1,22 +1,23 @@
 """Trains the offline backbone: VGG19's shape, a quarter of its channels, no third-party weights.
 
-Three lessons for one small net, each taken at several depths:
+What one small net learns, each at several depths, on crops that are distorted to hurt it most:
 
 * *tell pictures apart* (contrastive): two crops of one picture, distorted differently, must have
-  features alike, and unlike those of every other crop in the batch;
-* *know a texture anywhere* (the same loss on Gram matrices): in a picture that is one texture, the
-  two crops come from different places;
-* *keep the picture* (denoising): a linear map from each depth must restore the clean crop, so no
-  pattern of pixels hides from the features.
+  Gram matrices alike, and unlike those of every other crop in the batch; in a picture that is one
+  texture, the two may come from different places;
+* *tell places apart* (the same loss on single positions): where both crops show the same spot,
+  their features must match;
+* *see which way lines run*: a linear map must give direction and coherence of the lines around
+  every position;
+* *keep the picture* (denoising): a linear map must restore the clean crop, so no pattern of pixels
+  hides from the features.
 
-The shipped net was trained in two parts, the second one so that it does not look at borders:
+The shipped net, and how to go on after a kill, on the same trajectory:
 
-    python tools/train_backbone.py --out first.safetensors
-    python tools/train_backbone.py --out second.safetensors --start first.checkpoint --mirror
-        --pictures first.npz --steps 210 --size 64 --learning-rate 1e-3 --seed 1 --scale 0.004
+    python tools/train_backbone.py --out net.safetensors
+    python tools/train_backbone.py --out net.safetensors --resume
 
-`--minutes` fits the steps to the machine; a run that was killed goes on with `--resume`, on the
-same trajectory. See docs/offline-backbone.md.
+`--minutes` fits the steps to the machine. See docs/offline-backbone.md.
 """
 
 from __future__ import annotations
@@ -44,34 +45,40 @@ from styletools.vgg import VGG19Features, normalise_filters
 
 CHANNELS = (16, 16, "M", 32, 32, "M", 64, 64, 64, 64, "M", 128, 128, 128, 128, "M", 128)
 LAYERS = ["1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "3_4", "4_1", "4_2", "4_3", "4_4", "5_1"]
+SCALE = 0.003  # of all features: the assignment's settings then give a sensible picture
 PIXEL_VARIANCE = 0.06  # of the training crops, about: what a blind guess loses
+DIRECTION_VARIANCE = 0.12  # likewise, of their directions
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """What one training run is made of; saved with its checkpoint."""
 
-    steps: int = 1600
+    steps: int = 1000
     batch: int = 128  # pairs of crops
-    size: int = 48  # a crop's side, pixels
-    late_size: int = 64
-    late: float = 0.5  # share of the steps after which crops have the late size
+    size: int = 64  # a crop's side, pixels
+    late_size: int = 96
+    late: float = 0.541  # share of the steps after which crops have the late size
     learning_rate: float = 2e-3
-    cooldown: float = 0.3  # share of the steps, at the end, in which the rate falls to zero
+    cooldown: float = 0.2426  # share of the steps, at the end, in which the rate falls
+    last: float = 0.2526  # to this share of it
     weight_decay: float = 1e-4
     temperature: float = 0.15
-    contrast: float = 1.0  # weight of each loss
-    gram: bool = True  # tell apart by Gram matrices, not by deviations
-    denoise: float = 1.0  # likewise
-    affine: bool = False  # batch norm with its own scale and shift
+    contrast: float = 1.0  # weight of telling pictures apart
+    dense: float = 0.5  # of telling places apart
+    direction: float = 0.5  # of seeing which way lines run
+    denoise: float = 1.0  # of keeping the picture
     elsewhere: float = 0.25  # share of texture pairs whose crops come from different places
     noise: float = 0.12  # deviation at most, in half of the crops
+    adversarial: float = 0.05  # deviation at most of the change that hurts most, normalised colours
     blur: float = 0.3  # share of crops taken from a picture of half the resolution
     zoom: tuple[float, float] = (0.8, 3.2)  # picture pixels per crop pixel, from and to
     # Layers without the finest frequencies: the first, and those before a pooling.
     smooth: tuple[str, ...] = ("1_1", "1_2", "2_2", "3_4", "4_4")
-    mirror: bool = False  # half of the crops are mirrored at their borders, not padded with zeros
+    mirror: bool = True  # half of the crops are mirrored at their borders, not padded with zeros
     contrast_layers: tuple[str, ...] = ("2_1", "3_1", "4_1", "5_1")
+    dense_layers: tuple[str, ...] = ("4_2", "5_1")
+    direction_layers: tuple[str, ...] = ("3_1", "3_4", "4_1", "4_4", "5_1")
     denoise_layers: tuple[str, ...] = ("2_1", "3_1", "4_1")
     seed: int = 0
 
@@ -129,29 +136,38 @@ class CropSampler:
         crop = torch.lerp(top, end, part[:, 0]) / 255  # (B, S*S, 3)
         return crop.view(-1, size, size, 3).permute(0, 3, 1, 2)
 
-    def pairs(self, config: TrainConfig, size: int) -> Tensor:
-        """Two crops each of `batch` places, (2*batch, 3, size, size) in 0..1."""
+    def pairs(self, config: TrainConfig, size: int) -> Views:
+        """Two crops each of `batch` places."""
         batch, device = config.batch, self.pixels.device
         picture = torch.randint(self.count, (batch,), device=device)
         place = torch.rand(batch, 2, device=device)
         low, high = (math.log(z) for z in config.zoom)
         zoom = torch.exp(low + (high - low) * torch.rand(batch, device=device))
         away = self.texture[picture] & (torch.rand(batch, device=device) < config.elsewhere)
-        views = []
+        views, centres, transforms = [], [], []
         for _ in range(2):
             elsewhere = torch.rand(batch, 2, device=device)
             at = torch.where(away[:, None], elsewhere, place) * self.sizes[picture]
             shift = (torch.rand(batch, 2, device=device) - 0.5) * 0.35 * size / 2
-            views.append(
-                self.crops(
-                    picture,
-                    at + shift * zoom[:, None],
-                    _random_transforms(zoom),
-                    size,
-                    torch.rand(batch, device=device) < config.blur,
-                )
-            )
-        return torch.cat(views)
+            centres.append(at + shift * zoom[:, None])
+            transforms.append(_random_transforms(zoom))
+            blurred = torch.rand(batch, device=device) < config.blur
+            views.append(self.crops(picture, centres[-1], transforms[-1], size, blurred))
+        # Where a crop pixel of the first view lies in the second: across @ pixel + offset.
+        (a, b), (c, d) = transforms[1].permute(1, 2, 0)
+        back = torch.stack([torch.stack([d, -b]), torch.stack([-c, a])]).permute(2, 0, 1)
+        back = back / (a * d - b * c)[:, None, None]
+        offset = (back @ (centres[0] - centres[1])[:, :, None])[:, :, 0]
+        return Views(torch.cat(views), back @ transforms[0], offset)
+
+
+@dataclasses.dataclass(frozen=True)
+class Views:
+    """Pairs of crops, (2*B, 3, size, size), and the map from the first to the second."""
+
+    crops: Tensor
+    across: Tensor  # (B, 2, 2), row and column
+    offset: Tensor  # (B, 2), crop pixels from the second's centre
 
 
 def _uniform(like: Tensor, low: float, high: float, *shape: int) -> Tensor:
@@ -186,6 +202,17 @@ def add_noise(crops: Tensor, deviation: float) -> Tensor:
     return crops + noisy[:, None, None, None] * torch.randn_like(crops)
 
 
+def directions(crops: Tensor, side: int) -> Tensor:
+    """Which way lines run in squares of this side, and how much they agree, (B, 2, h, w)."""
+    grey = F.avg_pool2d(crops.mean(1, keepdim=True), 3, 1, 1, count_include_pad=False)
+    grey = F.pad(grey, (1, 1, 1, 1), mode="replicate")
+    x = grey[..., 1:-1, 2:] - grey[..., 1:-1, :-2]
+    y = grey[..., 2:, 1:-1] - grey[..., :-2, 1:-1]
+    tensor = torch.cat([x * x - y * y, 2 * x * y, x * x + y * y], 1)
+    tensor = F.avg_pool2d(F.avg_pool2d(tensor, side), 3, 1, 1, count_include_pad=False)
+    return tensor[:, :2] / (tensor[:, 2:] + 1e-4)
+
+
 # -------------------------------------------------------------------------------------------- net
 
 
@@ -196,7 +223,7 @@ class Conv3x3(nn.Conv2d):
     of a training batch sees itself mirrored there instead: the first crop of each pair.
     """
 
-    def __init__(self, channels: int, width: int, side: int = 3, mirror: bool = False):
+    def __init__(self, channels: int, width: int, side: int = 3, mirror: int = 0):
         super().__init__(channels, width, side, bias=False)
         self.mirror = mirror
 
@@ -208,7 +235,7 @@ class Conv3x3(nn.Conv2d):
         """(B, channels, h, w) to (B, width, h, w)."""
         if not (self.mirror and self.training):
             return F.conv2d(x, self.kernel(), padding=1)
-        first, second = x.chunk(2)
+        first, second = x[: self.mirror], x[self.mirror :]
         padded = [F.pad(first, (1, 1, 1, 1), mode="reflect"), F.pad(second, (1, 1, 1, 1))]
         return F.conv2d(torch.cat(padded), self.kernel())
 
@@ -221,7 +248,7 @@ class SmoothConv3x3(Conv3x3):
     (Zhang 2019, "Making convolutional networks shift-invariant again").
     """
 
-    def __init__(self, channels: int, width: int, mirror: bool = False):
+    def __init__(self, channels: int, width: int, mirror: int = 0):
         super().__init__(channels, width, side=2, mirror=mirror)
 
     def kernel(self) -> Tensor:
@@ -239,9 +266,9 @@ def build_net(config: TrainConfig) -> nn.Sequential:
             modules.append(nn.AvgPool2d(2))
             continue
         kind = SmoothConv3x3 if next(layers) in config.smooth else Conv3x3
-        conv = kind(channels, width, mirror=config.mirror)
+        conv = kind(channels, width, mirror=config.batch * config.mirror)
         nn.init.kaiming_normal_(conv.weight)
-        modules += [conv, nn.BatchNorm2d(width, affine=config.affine), nn.ReLU(inplace=True)]
+        modules += [conv, nn.BatchNorm2d(width, affine=False), nn.ReLU(inplace=True)]
         channels = width
     return nn.Sequential(*modules).to(memory_format=torch.channels_last)
 
@@ -264,11 +291,11 @@ class Heads(nn.Module):
         super().__init__()
         widths = layer_widths()
         self.mix, self.embed, self.restore = (nn.ModuleDict() for _ in range(3))
+        self.place, self.lines = nn.ModuleDict(), nn.ModuleDict()
         for layer in config.contrast_layers:
             read = widths[layer]
-            if config.gram:
-                self.mix[layer] = nn.Conv2d(read, 32, 1, bias=False)
-            read = 2 * read if not config.gram else read + 32 * 33 // 2
+            self.mix[layer] = nn.Conv2d(read, 32, 1, bias=False)
+            read += 32 * 33 // 2
             self.embed[layer] = nn.Sequential(
                 nn.BatchNorm1d(read),
                 nn.Linear(read, 256),
@@ -278,18 +305,21 @@ class Heads(nn.Module):
             )
         for layer in config.denoise_layers if config.denoise else ():
             self.restore[layer] = nn.Conv2d(widths[layer], 3 * stride(layer) ** 2, 1)
+        for layer in config.dense_layers if config.dense else ():
+            self.place[layer] = nn.Sequential(
+                nn.Conv2d(widths[layer], 256, 1), nn.ReLU(), nn.Conv2d(256, 64, 1)
+            )
+        for layer in config.direction_layers if config.direction else ():
+            self.lines[layer] = nn.Conv2d(widths[layer], 2, 1)
 
     def embedding(self, layer: str, features: Tensor) -> Tensor:
-        """Unit vectors (B, 64) from the features' means, and their deviations or Gram matrix."""
+        """Unit vectors (B, 64) from the features' means and Gram matrix."""
         means = F.adaptive_avg_pool2d(features, 1).flatten(1).float()
-        if layer in self.mix:
-            mixed = self.mix[layer](features).flatten(2)  # (B, 32, M)
-            gram = (mixed @ mixed.transpose(1, 2)).float() / mixed.shape[2]
-            rows, columns = torch.triu_indices(32, 32, device=gram.device)
-            second = gram[:, rows, columns]
-            second = second.sign() * (second.abs() + 1e-3).sqrt()
-        else:
-            second = (features.float().var((2, 3)) + 1e-4).sqrt()
+        mixed = self.mix[layer](features).flatten(2)  # (B, 32, M)
+        gram = (mixed @ mixed.transpose(1, 2)).float() / mixed.shape[2]
+        rows, columns = torch.triu_indices(32, 32, device=gram.device)
+        second = gram[:, rows, columns]
+        second = second.sign() * (second.abs() + 1e-3).sqrt()
         with torch.autocast(features.device.type, enabled=False):
             return F.normalize(self.embed[layer](torch.cat([means, second], 1)), dim=1)
 
@@ -303,38 +333,98 @@ def stride(layer: str) -> int:
     return 2 ** (int(layer[0]) - 1)
 
 
-def contrastive_loss(embedding: Tensor, temperature: float) -> tuple[Tensor, float]:
+def contrastive_loss(embedding: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """InfoNCE over both directions (Chen et al. 2020, SimCLR), and the share told right."""
     count = len(embedding)
     likeness = embedding @ embedding.T / temperature
     likeness.fill_diagonal_(-1e4)
     partner = torch.arange(count, device=embedding.device).roll(count // 2)
-    right = (likeness.argmax(1) == partner).float().mean().item()
+    right = (likeness.detach().argmax(1) == partner).float().mean()
     return F.cross_entropy(likeness, partner), right
 
 
+def place_loss(place: Tensor, views: Views, temperature: float) -> tuple[Tensor, Tensor]:
+    """InfoNCE between places of the first crops and the same places in the second ones."""
+    batch, size, count = len(views.across), views.crops.shape[-1], 6
+    first, second = (F.normalize(p.float(), dim=1) for p in place.chunk(2))
+    at = (torch.rand(batch, 2, count, device=place.device) - 0.5) * (size - 16)
+    there = views.across @ at + views.offset[:, :, None]
+    inside = (there.abs() < size / 2 - 4).all(1).flatten()  # (B * count,)
+
+    def read(features: Tensor, at: Tensor) -> Tensor:
+        grid = at.flip(1).transpose(1, 2)[:, None] / (size / 2)  # (B, 1, count, 2), x and y
+        found = F.grid_sample(features, grid, align_corners=False)[:, :, 0]
+        return F.normalize(found.transpose(1, 2).flatten(0, 1), dim=1)
+
+    likeness = read(first, at) @ read(second, there).T / temperature
+    likeness = likeness.masked_fill(~inside[None], -1e4)
+    wanted = torch.arange(len(likeness), device=place.device)
+    share = inside.float().sum().clamp(min=1)
+    right = ((likeness.detach().argmax(1) == wanted) & inside).float().sum() / share
+    loss = F.cross_entropy(likeness, wanted, reduction="none").masked_fill(~inside, 0).sum()
+    return loss / share, right
+
+
 def losses(
-    net: nn.Sequential, heads: Heads, crops: Tensor, config: TrainConfig
-) -> tuple[Tensor, dict[str, float]]:
-    """The weighted sum of all losses on a batch of crop pairs, and what to log."""
-    clean = recolour(crops)
-    taps, log = tap_indices(net), {}
+    net: nn.Sequential, heads: Heads, views: Views, config: TrainConfig
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The weighted sum of all losses on a batch of crop pairs, and what to log.
+
+    The crops are first changed a little, in the way that makes the losses larger: what the net
+    then learns does not hang on single pixels, nor do the gradients that come back through it.
+    """
+    clean = recolour(views.crops)
     x = normalise(add_noise(clean, config.noise))
+    if config.adversarial:
+        x.requires_grad_(True)
+        total, _ = read_losses(net, heads, x, clean, views, config)
+        (worse,) = torch.autograd.grad(total, x)
+        size = worse.square().mean((1, 2, 3), keepdim=True).sqrt().clamp(min=1e-20)
+        size = config.adversarial * _uniform(x, 0, 1, 1, 1, 1) / size
+        x = (x + size * worse).detach()
+    return read_losses(net, heads, x, clean, views, config)
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether its convolutions are native there; else they are many times slower than float32."""
+    return device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def read_losses(
+    net: nn.Sequential,
+    heads: Heads,
+    x: Tensor,
+    clean: Tensor,
+    views: Views,
+    config: TrainConfig,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """All losses on what the net sees."""
+    taps, log = tap_indices(net), {}
     x = x.contiguous(memory_format=torch.channels_last)
     total = x.new_zeros(())
     for n, module in enumerate(net):
-        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=fast_bfloat16(x.device)):
             x = module(x)
             layer = taps.get(n, "")
             embedding = heads.embedding(layer, x) if layer in heads.embed else None
             restored = heads.restored(layer, x) if layer in heads.restore else None
+            place = heads.place[layer](x) if layer in heads.place else None
+            lines = heads.lines[layer](x) if layer in heads.lines else None
         if embedding is not None:
             loss, log[layer] = contrastive_loss(embedding, config.temperature)
             total = total + config.contrast * loss
         if restored is not None:
             loss = F.mse_loss(restored.float(), clean) / PIXEL_VARIANCE
-            log["D" + layer] = loss.item()
+            log["D" + layer] = loss.detach()
             total = total + config.denoise * loss
+        if place is not None:
+            loss, log["P" + layer] = place_loss(place, views, config.temperature)
+            total = total + config.dense * loss
+        if lines is not None:
+            wanted = directions(clean, stride(layer))
+            loss = F.mse_loss(lines.float(), wanted) / DIRECTION_VARIANCE
+            log["L" + layer] = loss.detach()
+            total = total + config.direction * loss
     return total, log
 
 
@@ -373,35 +463,31 @@ class Training:
                 f"{path} was trained with {theirs}, not {ours}: use another --checkpoint."
             )
         self.step = state["step"]
-        self.start_from(path)
-
-    def start_from(self, path: Path) -> None:
-        """Take over what another run has learned."""
-        state = torch.load(path, map_location=self.device, weights_only=True)
         self.net.load_state_dict(state["net"])
         self.heads.load_state_dict(state["heads"])
         self.optimiser.load_state_dict(state["optimiser"])
 
-    def steps(self, sampler: CropSampler) -> Iterator[tuple[float, dict[str, float]]]:
+    def steps(self, sampler: CropSampler) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
         """Train to the end, one step an item. Each step draws from its own seed: resumable."""
         while self.step < self.config.steps:
             torch.manual_seed(self.config.seed * 1_000_003 + self.step)
             for group in self.optimiser.param_groups:
                 group["lr"] = self.learning_rate()
             late = self.step >= self.config.late * self.config.steps
-            crops = sampler.pairs(self.config, self.config.late_size if late else self.config.size)
-            loss, log = losses(self.net, self.heads, crops, self.config)
+            views = sampler.pairs(self.config, self.config.late_size if late else self.config.size)
+            loss, log = losses(self.net, self.heads, views, self.config)
             self.optimiser.zero_grad()
             loss.backward()
             self.optimiser.step()
             self.step += 1
-            yield loss.item(), log
+            yield loss.detach(), log
 
     def learning_rate(self) -> float:
-        """Warm-up, then constant, then a straight line to zero over the last `cooldown` of it."""
+        """Warm-up, then constant, then a straight line down over the last `cooldown` of it."""
+        config = self.config
         warm = (self.step + 1) / 100
-        cool = (self.config.steps - self.step) / (self.config.cooldown * self.config.steps)
-        return self.config.learning_rate * min(1.0, warm, cool)
+        left = (config.steps - self.step) / (config.cooldown * config.steps)
+        return config.learning_rate * min(1.0, warm, config.last + (1 - config.last) * left)
 
 
 # ----------------------------------------------------------------------------------------- export
@@ -421,8 +507,6 @@ def fold_batch_norm(net: nn.Sequential) -> dict[str, Tensor]:
         assert norm.running_var is not None
         scale = 1 / (norm.running_var.double() + norm.eps).sqrt()
         shift = -norm.running_mean.double() * scale
-        if norm.affine:
-            scale, shift = scale * norm.weight, shift * norm.weight + norm.bias
         index = VGG19_LAYERS["conv" + layer]
         weights[f"{index}.weight"] = (
             (conv.kernel().double() * scale[:, None, None, None]).float().detach()
@@ -482,13 +566,12 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, Train
     parser = argparse.ArgumentParser(description="Train the offline backbone.")
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
     parser.add_argument("--minutes", type=float, help="instead of --steps; some are timed first")
-    parser.add_argument("--start", type=Path, help="another run's checkpoint to start from")
     parser.add_argument("--resume", action="store_true", help="go on from OUT's .checkpoint")
     parser.add_argument("--save-every", type=int, default=100, help="steps between checkpoints")
-    parser.add_argument("--pictures", type=Path, help="where the painted pictures are kept (.npz)")
+    parser.add_argument("--pictures", type=Path, help="where the painted pictures are kept (.zip)")
     parser.add_argument("--photographs", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--scale", type=float, default=1.0, help="written to the file's metadata")
+    parser.add_argument("--scale", type=float, default=SCALE, help="written to the file's metadata")
     for field in dataclasses.fields(TrainConfig):
         flag, default = "--" + field.name.replace("_", "-"), field.default
         if isinstance(default, tuple):
@@ -508,15 +591,16 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, Train
 def steps_in(minutes: float, config: TrainConfig, sampler: CropSampler) -> int:
     """How many steps fit into some minutes of this machine, as far as a few of them tell."""
     device = sampler.pixels.device
-    start, seconds = 0.0, []
+    seconds = []
     for size in (config.size, config.late_size):
         tried = dataclasses.replace(config, steps=10**6, size=size)
         trial = Training(tried, device).steps(sampler)
-        next(trial)
-        start = time.time()
-        for _ in range(4):
-            next(trial)
-        seconds.append((time.time() - start) / 4)
+        float(next(trial)[0])
+        start, count = time.time(), 0
+        while count < 4 or time.time() - start < 2:
+            float(next(trial)[0])
+            count += 1
+        seconds.append((time.time() - start) / count)
     early, late = seconds
     return max(1, round(minutes * 60 / (early * config.late + late * (1 - config.late))))
 
@@ -539,8 +623,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Train, or go on training, and export."""
     options, config = parse(arguments)
     device = torch.device(options.device)
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
     photos = photographs() if options.photographs else []
-    kept = options.pictures or options.out.with_suffix(".npz")
+    kept = options.pictures or options.out.with_suffix(".zip")
     pictures, texture = training_pictures(kept, photos)
     sampler = CropSampler(pictures, texture, device)
     checkpoint = options.out.with_suffix(".checkpoint")
@@ -548,8 +634,6 @@ def main(arguments: list[str] | None = None) -> None:
     training = Training(config, device)
     if options.resume and checkpoint.exists():
         training.load(checkpoint)
-    elif options.start:
-        training.start_from(options.start)
     print(f"{len(pictures)} pictures, {config}, from step {training.step}", flush=True)
     start = time.time()
     for loss, log in training.steps(sampler):

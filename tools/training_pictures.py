@@ -1,16 +1,17 @@
 """The offline backbone's training pictures: a few free photographs, many procedural ones.
 
-Run it alone to look at them: ``python tools/training_pictures.py pictures.npz sheet.png``.
+Run it alone to look at them: ``python tools/training_pictures.py pictures.zip sheet.png``.
 """
 
 from __future__ import annotations
 
+import io
 import sys
+import zipfile
 from collections.abc import Callable
 from multiprocessing import Pool
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import painters
 import skimage.data
@@ -39,10 +40,9 @@ Painter = Callable[[np.random.Generator], np.ndarray]
 
 
 def photographs() -> list[np.ndarray]:
-    """The free photographs that scikit-image ships, and matplotlib's, RGB uint8 (H, W, 3)."""
+    """The free photographs that scikit-image ships, RGB uint8 (H, W, 3)."""
     folder = Path(skimage.data.__file__).parent
     paths = [folder / name for name in FREE_PHOTOGRAPHS]
-    paths.append(Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg")
     return [np.asarray(_shortest_side(Image.open(path).convert("RGB"))) for path in paths]
 
 
@@ -206,12 +206,12 @@ def cells(rng: np.random.Generator) -> np.ndarray:
 
 
 OWN_PAINTERS: dict[str, tuple[Painter, int]] = {
-    "plain leaves": (lambda rng: leaves(rng, textured=False), 6),
-    "striped leaves": (leaves, 12),
-    "flow": (flow, 8),
-    "smear": (smear, 12),
-    "strokes": (strokes, 14),
-    "cells": (cells, 8),
+    "plain leaves": (lambda rng: leaves(rng, textured=False), 12),
+    "striped leaves": (leaves, 24),
+    "flow": (flow, 16),
+    "smear": (smear, 24),
+    "strokes": (strokes, 28),
+    "cells": (cells, 16),
 }
 TEXTURES = (
     "flow",
@@ -222,7 +222,7 @@ TEXTURES = (
     "stained_glass",
     "marbling",
 )
-STYLE_PAINTINGS = 6  # by each of tools/painters.py
+STYLE_PAINTINGS = 12  # by each of tools/painters.py
 
 
 def paint(task: tuple[str, int]) -> np.ndarray:
@@ -241,18 +241,26 @@ def training_pictures(
 ) -> tuple[list[np.ndarray], list[bool]]:
     """The photographs and all painted pictures, and whether each is one texture throughout.
 
-    Pictures are painted once, and kept in `file`.
+    Pictures are painted once, and kept in `file`, a zip of JPEG files.
     """
     if not file.exists():
         counts = {name: count for name, (_, count) in OWN_PAINTERS.items()}
         counts |= dict.fromkeys(painters.PAINTERS, STYLE_PAINTINGS)
         tasks = [(name, 1000 * seed + 500 + n) for name in counts for n in range(counts[name])]
-        with Pool() as pool:
-            pictures = np.stack(pool.map(paint, tasks, chunksize=1))
-        with atomic_path(file) as temporary:
-            np.savez(temporary, pictures=pictures, texture=[n in TEXTURES for n, _ in tasks])
-    kept = np.load(file)
-    return photos + list(kept["pictures"]), [False] * len(photos) + kept["texture"].tolist()
+        with (
+            Pool() as pool,
+            atomic_path(file) as temporary,
+            zipfile.ZipFile(temporary, "w") as kept,
+        ):
+            for (name, number), picture in zip(tasks, pool.imap(paint, tasks), strict=True):
+                data = io.BytesIO()
+                Image.fromarray(picture).save(data, "JPEG", quality=90)
+                kept.writestr(f"{name}-{number}.jpg", data.getvalue())
+    with zipfile.ZipFile(file) as kept:
+        names = kept.namelist()
+        pictures = [np.asarray(Image.open(kept.open(name))) for name in names]
+    texture = [name.rsplit("-", 1)[0] in TEXTURES for name in names]
+    return photos + pictures, [False] * len(photos) + texture
 
 
 def half_size(picture: np.ndarray) -> np.ndarray:

@@ -457,9 +457,9 @@ for percent in (10, 25, 50, 100):
 # %% [markdown] grade_id="base_run_inference" solution=true points=5
 # <!-- BEGIN SOLUTION -->
 # The cat is still there, eyes, whiskers and outline clear, but fur and background have turned to
-# the painting's blue and yellow, with a fine, dab-like texture. Its broad swirls did not come
-# over: the early layers dominate the loss. Most of the loss is gone after 500 of the 2000 steps (7
-# % are left); after that the curve flattens, and the pictures change in details only.
+# the painting's blue and yellow, with soft brush marks along the fur. Its broad swirls did not come
+# over: the early layers dominate the loss. Most of the loss is gone after 500 of the 2000 steps (6
+# % are left); after that the curve flattens, and the brush marks grow slowly.
 # <!-- END SOLUTION -->
 
 # %% [markdown]

@@ -195,12 +195,12 @@ against_base("a")
 
 # %% [markdown] grade_id="experiment_a_inference" solution=true points=5
 # <!-- BEGIN SOLUTION -->
-# More of the photograph is kept: the fur is less blue, its stripes and the shapes behind it are
-# clearer. The content loss ends at about half of the base run's and the style loss at one and a
-# half times, as the weights ask: content now counts a hundred times as much against style. It is
-# the deep layers that gave way; the colours, which conv1_1 knows, are nearly the same, so the
-# pictures differ less than the weights. The total is smaller than the base run's as well, but that
-# says nothing: the ruler is another one.
+# More of the photograph is kept: the hairs of the fur and the shapes behind it are clearer, the
+# brush marks weaker. The content loss ends at 0.6 times the base run's and the style loss at about
+# twice, as the weights ask: content now counts a hundred times as much against style. It is the
+# deep layers that gave way; the colours, which conv1_1 knows, are nearly the same, so the pictures
+# differ less than the weights. The total is smaller than the base run's as well, but that says
+# nothing: the ruler is another one.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
@@ -231,7 +231,7 @@ against_base("b")
 # <!-- BEGIN SOLUTION -->
 # The picture is smoother and cleaner and closer to the photograph: with a third of the step size
 # it did not get as far in 2000 steps. The curve starts at the same value, falls more slowly, and
-# ends with a style loss several times the base run's, about where the base run was after a third
+# ends with a style loss nine times the base run's, about where the base run was after a third
 # of its steps. α, β and the layer weights are the same, so both totals are measured with the same
 # ruler. With three times the steps it would get to about the same place.
 # <!-- END SOLUTION -->
@@ -271,7 +271,7 @@ print(f"(c) at the base run's last step, ÷ base run: {same_step / last['total']
 # %% [markdown] grade_id="experiment_c_inference" solution=true points=5
 # <!-- BEGIN SOLUTION -->
 # Strokes and colours are stronger and reach into the fur, which loses some of its own structure.
-# The style loss ends at a tenth of the base run's, while the content loss stays where it was. On
+# The style loss ends at a tenth of the base run's, while the content loss hardly grows. On
 # the logarithmic axis the curve still goes down after step 2000; in absolute numbers almost all of
 # the loss was gone by then. For this picture the additional steps were worth their time, since the
 # eye notices what the total no longer shows.
@@ -313,8 +313,8 @@ for layer in BASE.style_weights:
 # %% [markdown] grade_id="experiment_d_inference" solution=true points=5
 # <!-- BEGIN SOLUTION -->
 # At the same step all layers from conv2_1 to conv5_1 are closer to the painting than in the base
-# run, the deep ones by about a third, while conv1_1 is where it was: its weight did not change,
-# the others grew. Deep layers stand for larger strokes and forms. In the picture the change is
+# run, by a third to nearly a half, while conv1_1 is where it was: its weight did not change, the
+# others grew. Deep layers stand for larger strokes and forms. In the picture the change is
 # small: the course's loss favours conv1_1 by thousands (lesson 3), and five times as much of very
 # little is still little. With half the steps it is also smoother than the base run.
 # <!-- END SOLUTION -->
