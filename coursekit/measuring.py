@@ -2,7 +2,9 @@
 
 Seen on 15 honest runs (offline backbone, 96 and 160 pixels, (a) to (d), L-BFGS): the first losses
 are the same; of picture.png, clipped and rounded to 8 bits, content is within 8 %, and the layers
-within 17 % and 3 % of where they started, conv1_1 at up to 650 times what the run ended with.
+within 17 % and 3 % of where they started, conv1_1 at up to 650 times what the run ended with. With
+the backbone of 2026-11-26, 400 pixels, colours clipped as hard as they come (astronaut × stained
+glass): content within 5 %, layers within 8 % of where they started.
 """
 
 import functools
@@ -26,7 +28,7 @@ from styletools.images import to_tensor
 from styletools.objective import Objective, net
 
 LAST, LAST_CONTENT = 0.25, 0.2  # relative: picture.png is one step further, clipped, and rounded
-LAST_OF_START = 0.05  # to 8 bits, which conv1_1 notices most: of its loss at the start, besides
+LAST_OF_START = 0.1  # to 8 bits, which conv1_1 notices most: of its loss at the start, besides
 NO_IMAGENET = "ImageNet's weights are not on this machine"
 
 Pixels = np.ndarray

@@ -71,12 +71,12 @@ def test_it_holds_what_stylize_gives(store, photo, noise):
     assert [Image.open(path).size for path in run.previews] == [(32, 27)] * 4
 
 
-def test_final_losses_are_those_of_the_picture_that_is_kept(store, photo):
+def test_final_losses_are_those_of_the_picture_that_is_kept(store):
     """Where L-BFGS ends in the middle of a line search, that is an earlier one than the last."""
-    style = bundled("style")["impasto"]
-    config = QUICK.replace(optimizer="lbfgs", steps=60, style_weights={"conv5_1": 1.0})
+    photo, style = bundled("content")["chelsea"], bundled("style")["impasto"]
+    config = QUICK.replace(optimizer="lbfgs", steps=20, style_weights={"conv1_1": 1.0})
     totals = [row["total"] for row in stylize(photo, style, config).loss_history]
-    worse = next(step for step in range(2, 60) if totals[step - 1] > min(totals[:step]))
+    worse = next(step for step in range(2, 20) if totals[step - 1] > min(totals[:step]))
     run = store.run(photo, style, config.replace(steps=worse))
     final, rows = run.description["final_losses"], run.losses()
     assert final["total"] == min(row["total"] for row in rows) < rows[-1]["total"]
@@ -84,7 +84,7 @@ def test_final_losses_are_those_of_the_picture_that_is_kept(store, photo):
     with torch.no_grad():
         picture, content = (net(load_image(path, 32))["conv4_2"] for path in (run.picture, photo))
     # The picture's file has 8 bits a channel.
-    assert float(content_loss(picture, content)) == pytest.approx(final["content"], rel=0.02)
+    assert float(content_loss(picture, content)) == pytest.approx(final["content"], rel=0.05)
 
 
 def test_at_most_ten_previews(store, photo, noise):

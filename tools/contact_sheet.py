@@ -35,8 +35,8 @@ from styletools.vgg import VGG19Features, normalise_filters
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 CONTENT_LAYER = "conv4_2"
 SHEET_RATIO = 10.0  # style loss ÷ content loss, both relative
-SWEEP = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)  # the same, for the judges
-TV_WEIGHT = 0.002
+SWEEP = (0.003, 0.03, 0.3, 3.0, 30.0)  # the same, for the judges
+TV_WEIGHT = 2e-4  # times the ratio: smoothing must not outweigh a weak style
 
 
 # -------------------------------------------------------------------------------------- backbones
@@ -116,7 +116,7 @@ def relative_settings(backbone: Backbone, pair: Pair, ratio: float, steps: int) 
         content_weight=weight,
         style_weight=ratio,
         style_weights={n: 1 / float(blank[n]) for n in STYLE_LAYERS},
-        tv_weight=TV_WEIGHT,
+        tv_weight=TV_WEIGHT * ratio,
         optimizer="lbfgs",
         steps=steps,
         device="cpu",

@@ -7,7 +7,11 @@ from PIL import Image, ImageOps
 from styletools.images import save_image
 
 ROOT = Path(__file__).resolve().parent.parent
-PICTURES = ("images/content/chelsea.jpg", "images/style/impasto.jpg", "outputs/demo/picture.png")
+PICTURES = (
+    "images/content/chelsea.jpg",
+    "images/style/stained_glass.jpg",
+    "outputs/demo/picture.png",
+)
 HEIGHT, GAP = 300, 8  # pixels
 
 
