@@ -18,7 +18,7 @@ import torch
 
 from benchmarks.literal import PAIRS, STEPS, Case, assignment_loop, assignment_loss
 from benchmarks.speed import DEVICE, ROUNDS, fast_run, tutorial_run
-from styletools.files import write_text
+from styletools._files import write_text
 
 SIZE = 512
 

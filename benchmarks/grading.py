@@ -23,10 +23,10 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from coursekit import grading
+from coursekit.grade import grader as grading
 from coursekit.records import Answer, Submission
-from tests.mutant_answers import read_mutants
-from tests.redteam.forging import NEEDED
+from tests.data.forgeries.forging import NEEDED
+from tests.support.mutants import read_mutants
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

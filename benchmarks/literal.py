@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torchvision.models import vgg19
 
 from styletools import bundled, load_backbone, load_image, save_image
+from styletools._files import write_text
 from styletools.backbones import Backbone
-from styletools.files import write_text
 
 HERE = Path(__file__).resolve().parent
 ENDS = HERE / "literal.json"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests" / "browser"))  # the driver of the browser tests
-from lab import CHROMIUM_ARGUMENTS, NotebookPage, serve, write_notebook  # noqa: E402
+from support.browser import CHROMIUM_ARGUMENTS, NotebookPage, serve, write_notebook  # noqa: E402
 
 LIMIT = 1.10
 SETTINGS = """

@@ -39,8 +39,8 @@ from benchmarks.literal import (
     tutorial_loop,
 )  # fmt: skip
 from styletools import FAST, bundled, load_backbone, stylize, to_image
-from styletools.files import atomic_path, write_text
-from styletools.objective import Objective, net
+from styletools._files import atomic_path, write_text
+from styletools.engine.objective import Objective, net
 
 ROUNDS = 3
 LITERAL_STEPS = 50

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from coursekit import build as building
-from coursekit.layouts import LAYOUTS
+from coursekit.build import lesson as building
+from coursekit.collect.layouts import LAYOUTS
 from styletools.cli import Group
-from styletools.cli_runs import connect
+from styletools.cli.runs import connect
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
@@ -120,7 +120,7 @@ def grade(
     the student; or what Canvas, Moodle, nbgrader or GitHub Classroom let you download; or single
     submissions. Begin with GRADES/index.html. If it is interrupted, the same command goes on.
     """
-    from coursekit.batch import grade_class
+    from coursekit.class_run import grade_class
 
     if workers and scheduler:
         raise click.UsageError("Give --workers or --scheduler: its workers know their number.")
@@ -172,7 +172,7 @@ def release(output: Path) -> None:
     No solution, no reference and nothing of coursekit is in it. Exit code 2: the student
     notebooks are not current, or OUT is in use.
     """
-    from coursekit.release import write_release
+    from coursekit.build.release import write_release
 
     names = write_release(output)
     click.echo(f"{output}: {len(names)} files. Give it to your students.")
@@ -192,7 +192,7 @@ def gradescope(output: Path) -> None:
 
     It holds the solutions: give it to nobody else.
     """
-    from coursekit.places import write_bundle
+    from coursekit.build.bundles import write_bundle
 
     names = write_bundle(output)
     size = output.stat().st_size / 1e6
@@ -202,7 +202,7 @@ def gradescope(output: Path) -> None:
 @main.command()
 def workflow() -> None:
     """Write .github/workflows/grade.yml, which grades on GitHub; for a private repository."""
-    from coursekit.places import write_workflow
+    from coursekit.build.bundles import write_workflow
 
     click.echo(f"{write_workflow()}: commit it. The students' own is in `coursekit release`.")
 

@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 
 from coursekit.collect import read_submission
-from coursekit.exports import ExportError, gradescope_json
-from coursekit.grading import Grader
-from coursekit.layouts import Handin
-from coursekit.worker import graded
-from styletools.files import write_text
+from coursekit.collect.layouts import Handin
+from coursekit.grade.grader import Grader
+from coursekit.grade.worker import graded
+from coursekit.report.tables import ExportError, gradescope_json
+from styletools._files import write_text
 
 REFUSED = (
     "Nothing of this submission could be read. {reason} The 0 stands for that alone, and not for "

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from coursekit import quickstart  # noqa: F401  # first
-from coursekit.answers import lesson_names
 from coursekit.collect import collect
-from coursekit.grading import Grader
+from coursekit.collect.answers import lesson_names
+from coursekit.grade.grader import Grader
 from coursekit.records import SINGLE, Grade, Outcome, Submission
 from coursekit.sandbox import REPOSITORY
 

@@ -1,10 +1,10 @@
 """How pytest runs the notebooks: failing checks raise, the offline backbone, and few steps.
 
-`STYLETOOLS_FAST=0 pytest --nbval notebooks/reference` runs every step.
+`STYLETOOLS_QUICK=0 pytest --nbval notebooks/reference` runs every step.
 """
 
 import os
 
 os.environ["STYLETOOLS_STRICT"] = "1"
 os.environ.setdefault("STYLETOOLS_BACKBONE", "offline")
-os.environ.setdefault("STYLETOOLS_FAST", "1")
+os.environ.setdefault("STYLETOOLS_QUICK", "1")

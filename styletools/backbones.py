@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from styletools._files import atomic_path, file_sha256
 from styletools.config import POOLINGS, VGG19_LAYERS
 from styletools.errors import BackboneError
-from styletools.files import atomic_path, file_sha256
 from styletools.vgg import VGG19Features
 
 OFFLINE = Path(__file__).parent / "data" / "offline.safetensors"

@@ -13,9 +13,9 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from styletools._files import atomic_path
+from styletools._rgb import resized, to_rgb
 from styletools.errors import ImageError
-from styletools.files import atomic_path
-from styletools.rgb import resized, to_rgb
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from styletools.backbones import Backbone, load_backbone
 from styletools.config import STARTS, TransferConfig
+from styletools.engine.objective import Objective, net, plan_memory, resolve_precision
+from styletools.engine.optimisers import Callback, NotFiniteError, Row, Run, Step, saved_precision
 from styletools.errors import ConfigError, ImageError, StyletoolsError
 from styletools.images import Source, enlarge, load_image, shrink
-from styletools.objective import Objective, net, plan_memory, resolve_precision
-from styletools.optimisation import Callback, NotFiniteError, Row, Run, Step, saved_precision
 from styletools.vgg import VGG19Features
 
 __all__ = [

@@ -4,8 +4,8 @@ import os
 
 import numpy as np
 import pytest
-from helpers import vgg_weights
 from PIL import Image
+from support.weights import vgg_weights
 
 IN_CI = os.environ.get("CI") == "true"
 os.environ["STYLETOOLS_BACKBONE"] = "offline"  # nothing here may need ImageNet's weights

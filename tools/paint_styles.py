@@ -22,7 +22,7 @@ import skimage.data
 from painters import PAINTERS, PALETTES
 from PIL import Image
 
-from styletools.files import atomic_path
+from styletools._files import atomic_path
 
 IMAGES = Path(__file__).resolve().parent.parent / "images"
 LONG_SIDE = 768

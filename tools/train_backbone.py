@@ -37,9 +37,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from training_pictures import half_size, photographs, training_pictures
 
+from styletools._files import atomic_path
 from styletools.backbones import write_weights
 from styletools.config import VGG19_LAYERS
-from styletools.files import atomic_path
 from styletools.images import load_image, normalise
 from styletools.vgg import VGG19Features, normalise_filters
 

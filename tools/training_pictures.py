@@ -19,7 +19,7 @@ from PIL import Image
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from styletools.files import atomic_path
+from styletools._files import atomic_path
 
 SIZE = 512
 

@@ -38,9 +38,9 @@ except ModuleNotFoundError:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", kits[0]], check=True)
     sys.path.insert(0, str(kits[0]))
 
-from styletools import lessons
+from styletools import course
 
-lessons.begin()  # figures appear below the cell that returns them
+course.begin()  # figures appear below the cell that returns them
 
 # %% [markdown]
 # ## Is everything there?
@@ -48,7 +48,7 @@ lessons.begin()  # figures appear below the cell that returns them
 # The kit looks for what it needs. Every line should begin with `[OK]`; a `[FAIL]` says what to do.
 
 # %% tags=["nbval-ignore-output", "output-not-kept"]
-from styletools.doctor import run_checks
+from styletools.course.doctor import run_checks
 
 for ok, text in run_checks():
     print("[OK]  " if ok else "[FAIL]", text)
@@ -156,7 +156,7 @@ print("the same picture again:", np.array_equal(stripes, again))
 # As an example, three answers to an exercise of lesson 2, and what the check thinks of them:
 
 # %%
-from styletools import checks
+from styletools.course import checks
 
 
 def nothing_yet(tensor):
@@ -195,13 +195,13 @@ from styletools import FAST, stylize
 
 content_path = bundled("content")["chelsea"]
 style_path = bundled("style")["impasto"]
-progress = lessons.Progress(steps=lessons.steps(80))
-config = FAST.replace(steps=lessons.steps(80), max_size=lessons.size(224))
+progress = course.Progress(steps=course.steps(80))
+config = FAST.replace(steps=course.steps(80), max_size=course.size(224))
 result = stylize(content_path, style_path, config, callback=progress)
 
 # %%
-content = load_image(content_path, max_size=lessons.size(224))
-style = load_image(style_path, max_size=lessons.size(224))
+content = load_image(content_path, max_size=course.size(224))
+style = load_image(style_path, max_size=course.size(224))
 show_images({"content": content, "style": style, "after 80 steps": result.image}, width=3.4)
 
 # %%

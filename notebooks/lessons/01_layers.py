@@ -28,15 +28,16 @@ except ModuleNotFoundError:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", kits[0]], check=True)
     sys.path.insert(0, str(kits[0]))
 
-from styletools import lessons
+from styletools import course
 
-lessons.begin()  # figures appear below the cell that returns them
+course.begin()  # figures appear below the cell that returns them
 
 # %%
 import torch
 from torch import nn
 
-from styletools import bundled, checks, diagrams, load_backbone, load_image
+from styletools import bundled, load_backbone, load_image
+from styletools.course import checks, diagrams
 
 # %% [markdown]
 # ## From picture to tensor

@@ -28,14 +28,15 @@ except ModuleNotFoundError:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", kits[0]], check=True)
     sys.path.insert(0, str(kits[0]))
 
-from styletools import lessons
+from styletools import course
 
-lessons.begin()  # figures appear below the cell that returns them
+course.begin()  # figures appear below the cell that returns them
 
 # %%
 import torch
 
-from styletools import bundled, checks, diagrams, load_backbone, load_image, show_images
+from styletools import bundled, load_backbone, load_image, show_images
+from styletools.course import checks, diagrams
 
 # %% [markdown]
 # ## By hand
@@ -200,7 +201,7 @@ print("the Gram matrix changed by more than a tenth:", bool(change > 0.1))
 from styletools import FAST, stylize
 
 config = FAST.replace(
-    content_weight=0, start="noise", steps=lessons.steps(200), max_size=lessons.size(192)
+    content_weight=0, start="noise", steps=course.steps(200), max_size=course.size(192)
 )
 texture = stylize(painting, painting, config).image
 show_images({"the painting": painting, "shuffled pixels": confetti, "from its Grams": texture})

@@ -27,9 +27,9 @@ except ModuleNotFoundError:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", kits[0]], check=True)
     sys.path.insert(0, str(kits[0]))
 
-from styletools import lessons
+from styletools import course
 
-lessons.begin()  # figures appear below the cell that returns them
+course.begin()  # figures appear below the cell that returns them
 
 # %%
 import torch
@@ -37,8 +37,6 @@ import torch
 from styletools import (
     STYLE_WEIGHTS,
     bundled,
-    checks,
-    diagrams,
     gram_matrix,
     load_backbone,
     load_image,
@@ -46,6 +44,7 @@ from styletools import (
     save_image,
     show_images,
 )
+from styletools.course import checks, diagrams
 
 # %% [markdown]
 # ## What we start from
@@ -54,7 +53,7 @@ from styletools import (
 # 400 pixels. On a laptop 160 is a good start; raise it when the rest works, and if you have a GPU.
 
 # %%
-SIZE = lessons.size(160)
+SIZE = course.size(160)
 content = load_image(bundled("content")["chelsea"], max_size=SIZE)
 style = load_image(bundled("style")["impasto"], size=content.shape[-2:])
 show_images({"content": content, "style": style})
@@ -410,8 +409,8 @@ def loss_of(target):
 print("content loss at the start:", content_loss(vgg(content), content_features).item())
 
 # %% tags=["nbval-ignore-output"]
-steps = lessons.steps(2000)
-progress = lessons.Progress(steps, show_every=steps // 5)  # with 2000 steps: every 400
+steps = course.steps(2000)
+progress = course.Progress(steps, show_every=steps // 5)  # with 2000 steps: every 400
 
 target = content.clone().requires_grad_(True)
 optimizer = torch.optim.Adam([target], lr=0.003)
@@ -516,7 +515,7 @@ style = load_image(my_style, size=content.shape[-2:])
 content_features = vgg(content)
 style_grams = {layer: gram_matrix(feature) for layer, feature in vgg(style).items()}
 
-progress = lessons.Progress(steps, show_every=steps // 5)
+progress = course.Progress(steps, show_every=steps // 5)
 target, optimizer = fresh_start()
 loss_history = optimise(target, optimizer, progress.watch(loss_of), steps)
 

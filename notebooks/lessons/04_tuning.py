@@ -27,9 +27,9 @@ except ModuleNotFoundError:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", kits[0]], check=True)
     sys.path.insert(0, str(kits[0]))
 
-from styletools import lessons
+from styletools import course
 
-lessons.begin()  # figures appear below the cell that returns them
+course.begin()  # figures appear below the cell that returns them
 
 # %%
 from pathlib import Path
@@ -41,7 +41,6 @@ from styletools import (
     StyletoolsError,
     TransferConfig,
     bundled,
-    diagrams,
     overlay_losses,
     part2,
     picture_grid,
@@ -53,6 +52,7 @@ from styletools import (
     table,
     tradeoff,
 )
+from styletools.course import diagrams
 
 # %% [markdown]
 # ## The base run
@@ -60,8 +60,8 @@ from styletools import (
 # The settings of a run are a `TransferConfig`, and without further words they are the assignment's:
 
 # %%
-SIZE = lessons.size(160)  # pixels; the assignment says 400, for those who have a GPU
-BASE = TransferConfig(max_size=SIZE, steps=lessons.steps(2000))
+SIZE = course.size(160)  # pixels; the assignment says 400, for those who have a GPU
+BASE = TransferConfig(max_size=SIZE, steps=course.steps(2000))
 
 print("α =", BASE.content_weight, " β =", BASE.style_weight, " learning rate =", BASE.learning_rate)
 print("layer weights:", BASE.style_weights)
@@ -91,7 +91,7 @@ results, history = {}, {}
 
 def run(name, config):
     """Do the run, or find it; its folder and its losses are kept under its name."""
-    results[name] = store.run(content, style, config, lessons.Progress(config.steps))
+    results[name] = store.run(content, style, config, course.Progress(config.steps))
     history[name] = results[name].losses()
 
 
@@ -242,7 +242,7 @@ against_base("b")
 # 5000 instead of 2000. The longest run; time for a cup of tea.
 
 # %% grade_id="experiment_c" points=2 tags=["nbval-ignore-output"]
-run("c", BASE.replace(steps=lessons.steps(5000)))
+run("c", BASE.replace(steps=course.steps(5000)))
 
 # %%
 picture("c")
@@ -285,7 +285,7 @@ print(f"(c) at the base run's last step, ÷ base run: {same_step / last['total']
 
 # %% grade_id="experiment_d" points=2 tags=["nbval-ignore-output"]
 equal_weights = dict.fromkeys(BASE.style_weights, 1.0)
-run("d", BASE.replace(style_weights=equal_weights, steps=lessons.steps(1000)))
+run("d", BASE.replace(style_weights=equal_weights, steps=course.steps(1000)))
 
 # %%
 picture("d")
@@ -396,7 +396,7 @@ print("found again:", [name for name in found if found[name] == results[name]])
 # The runs take the paper's optimiser, L-BFGS, which needs far fewer steps.
 
 # %% tags=["nbval-ignore-output"]
-ROW = TransferConfig(max_size=SIZE, optimizer="lbfgs", steps=lessons.steps(100))
+ROW = TransferConfig(max_size=SIZE, optimizer="lbfgs", steps=course.steps(100))
 row = sweep(ROW, tradeoff(ROW), content, style, store, progress=False).runs
 table(row)[["content_kept", "style_taken", "ssim"]].round(2)
 
@@ -451,7 +451,7 @@ print("(d) begins higher:", history["d"][0]["total"] > first["total"])
 # Finished runs are kept in `runs`, with the others: `table(store.runs())` lists them all.
 
 # %% tags=["nbval-ignore-output", "output-not-kept"]
-from styletools.widgets import TransferPanel
+from styletools.lab.studio import TransferPanel
 
 panel = TransferPanel(max_size=SIZE)
 panel
@@ -466,7 +466,7 @@ panel
 # - Start from the style (`start="style"`) or from noise (`start="noise"`): where do the runs end?
 
 # %% tags=["nbval-ignore-output"]
-run("my_experiment", BASE.replace(optimizer="lbfgs", steps=lessons.steps(100)))
+run("my_experiment", BASE.replace(optimizer="lbfgs", steps=course.steps(100)))
 
 # %%
 picture("my_experiment")

@@ -28,9 +28,9 @@ except ModuleNotFoundError:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", kits[0]], check=True)
     sys.path.insert(0, str(kits[0]))
 
-from styletools import lessons
+from styletools import course
 
-lessons.begin()  # figures appear below the cell that returns them
+course.begin()  # figures appear below the cell that returns them
 
 # %% [markdown]
 # ## Is everything there?
@@ -40,7 +40,7 @@ lessons.begin()  # figures appear below the cell that returns them
 # up in the folder `runs`, where lesson 4 keeps them.
 
 # %% tags=["nbval-ignore-output", "output-not-kept"]
-from styletools import handin
+from styletools.course import handin
 
 problems = handin.check()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from lab import CHROMIUM_ARGUMENTS, CLOSE, serve
+from support.browser import CHROMIUM_ARGUMENTS, CLOSE, serve
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 LOOPBACK = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
@@ -47,7 +47,7 @@ def lab(browser, tmp_path_factory):
         reference = NOTEBOOKS / "reference" / source.name
         nbformat.write(filled(source, reference), root / "filled" / source.name)
     environment = {
-        "STYLETOOLS_FAST": "1",
+        "STYLETOOLS_QUICK": "1",
         "STYLETOOLS_BACKBONE": "offline",
         "STYLETOOLS_STRICT": "",
         "OMP_NUM_THREADS": "1",

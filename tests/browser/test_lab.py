@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from lab import NotebookPage
+from support.browser import NotebookPage
 
-from styletools import handin
+from styletools.course import handin
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 LESSONS = sorted(path.name for path in NOTEBOOKS.glob("student/*.ipynb"))

@@ -7,8 +7,8 @@ import io
 import re
 
 import pytest
-from lab import CLOSE, NotebookPage, write_notebook
 from PIL import Image
+from support.browser import CLOSE, NotebookPage, write_notebook
 
 expect = pytest.importorskip("playwright.sync_api").expect  # in CI, a skip is a failure
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]

@@ -15,9 +15,9 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn, optim
 
-from styletools import bundled, lessons, load_backbone, load_image, show_images
+from styletools import bundled, course, load_backbone, load_image, show_images
 
-lessons.begin()
+course.begin()
 
 # %% [markdown]
 # ## The network
@@ -40,7 +40,7 @@ vgg = vgg.to(device)
 # photograph's size. 400 pixels are usual; take fewer if a step takes you longer than a second.
 
 # %%
-size = lessons.size(96)
+size = course.size(96)
 content = load_image(bundled("content")["chelsea"], max_size=size).to(device)
 style = load_image(bundled("style")["impasto"], size=content.shape[-2:]).to(device)
 show_images({"content": content, "style": style})
@@ -152,8 +152,8 @@ style_weight = 1e6
 # If you run the cell again, run the one that makes `target` first: it goes on from where it was.
 
 # %% grade_id="loop" solution=true tags=["nbval-ignore-output"]
-show_every = lessons.steps(400)
-steps = lessons.steps(2000)
+show_every = course.steps(400)
+steps = course.steps(2000)
 optimizer = optim.Adam([target], lr=0.003)
 loss_history = []
 pictures = {}

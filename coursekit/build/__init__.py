@@ -1,0 +1,1 @@
+"""From lesson sources to notebooks, releases and bundles."""

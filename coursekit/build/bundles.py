@@ -1,0 +1,45 @@
+"""What other systems take: Gradescope's autograder bundle, GitHub's workflows."""
+
+import zipfile
+from pathlib import Path
+
+from coursekit.build.release import ROOT, TEMPLATES, add_file, course_files
+from styletools._files import atomic_path, write_text
+
+WORKFLOW = Path(".github") / "workflows"
+WHOLE = ("LICENSE", "Makefile", "README.md", "environment.yml", "pyproject.toml")
+SCRIPTS = {"setup.sh": "gradescope-setup.sh", "run_autograder": "gradescope-run.sh"}
+
+
+def write_workflow(root: Path = ROOT) -> Path:
+    """Put the workflow that grades into the course's own repository.
+
+    Args:
+        root: of the repository.
+
+    Returns:
+        The file; one that is there already is replaced.
+    """
+    path = root / WORKFLOW / "grade.yml"
+    write_text(path, (TEMPLATES / "github-instructor.yml").read_text("utf-8"))
+    return path
+
+
+def write_bundle(output: Path, root: Path = ROOT) -> list[str]:
+    """Write the ZIP file that Gradescope takes; the same course gives the same bytes.
+
+    Args:
+        output: the ZIP file; replaced, if it is there.
+        root: of the course.
+
+    Returns:
+        The names of the files in it. They hold the solutions.
+    """
+    files = {name: (TEMPLATES / source).read_bytes() for name, source in SCRIPTS.items()}
+    files |= {f"course/{name}": (root / name).read_bytes() for name in WHOLE}
+    for path in course_files(root):
+        files[f"course/{path.relative_to(root).as_posix()}"] = path.read_bytes()
+    with atomic_path(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, content in sorted(files.items()):
+            add_file(archive, name, content, executable=name in SCRIPTS)
+    return sorted(files)

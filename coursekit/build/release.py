@@ -1,0 +1,168 @@
+"""What students get, as a folder or a ZIP file: the same course gives the same bytes.
+
+In it: the student notebooks, styletools, pictures, environment.yml, pyproject.toml, README.md,
+LICENSE, and a GitHub workflow that runs the visible checks. Not in it: lessons, references,
+coursekit, tests.
+"""
+
+import json
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from coursekit.build import lesson as build
+from styletools._files import atomic_path
+from styletools.errors import StyletoolsError
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+FOLDER = "style-transfer"  # what the ZIP file unpacks to
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+PACKAGE = {".py", ".safetensors", ".js", ".css"}
+PICTURES = {".jpg", ".png", ".md"}
+
+
+class ReleaseError(StyletoolsError, ValueError):
+    """A release that cannot be made, or must not."""
+
+
+def write_release(output: Path, root: Path = ROOT) -> list[str]:
+    """Write the students' folder, or the ZIP file of it where `output` ends in .zip.
+
+    Args:
+        output: a ZIP file (replaced, if it is there), or a folder that is new or empty.
+        root: of the course.
+
+    Returns:
+        The names of the files in it.
+
+    Raises:
+        ReleaseError: the student notebooks are not current or hold a line of a solution, or the
+            folder is not empty.
+    """
+    if stale := [line for line in build.check(root / "notebooks") if line.startswith("student/")]:
+        raise ReleaseError(
+            f"The student notebooks are not what the lessons give ({stale[0]}). Build them first: "
+            "python -m coursekit build."
+        )
+    files = dict(sorted(release_files(root).items()))
+    if output.suffix.lower() == ".zip":
+        with atomic_path(output) as temporary:
+            _write_zip(temporary, files)
+    else:
+        _write_folder(output, files)
+    return list(files)
+
+
+def release_files(root: Path = ROOT) -> dict[str, bytes]:
+    """{name: content} of all that students get.
+
+    Raises:
+        ReleaseError: a notebook holds a line of a solution.
+    """
+    files = {name: (root / name).read_bytes() for name in ("LICENSE", "environment.yml")}
+    files["README.md"] = (TEMPLATES / "student-readme.md").read_bytes()
+    files["pyproject.toml"] = student_pyproject((root / "pyproject.toml").read_text()).encode()
+    files[".github/workflows/checks.yml"] = (TEMPLATES / "github-student.yml").read_bytes()
+    for path in sorted((root / "notebooks" / "student").glob("*.ipynb")):
+        files[f"notebooks/{path.name}"] = path.read_bytes()
+        _refuse_solutions(path, root)
+    for folder, suffixes in (("styletools", PACKAGE), ("images", PICTURES)):
+        for path in _files(root / folder):
+            if path.suffix in suffixes:
+                files[path.relative_to(root).as_posix()] = path.read_bytes()
+    return files
+
+
+def course_files(root: Path = ROOT) -> Iterator[Path]:
+    """All of the course that grading needs, with the solutions."""
+    for folder in ("coursekit", "styletools", "images", "notebooks"):
+        yield from _files(root / folder)
+
+
+def student_pyproject(text: str) -> str:
+    """The project's file, cut down to what installs styletools alone."""
+    kept = []
+    for section in re.split(r"^(?=\[)", text, flags=re.MULTILINE):
+        title = section.split("\n")[0]
+        if title == "[project.optional-dependencies]":
+            lines = [line for line in section.split("\n") if line.startswith("cluster")]
+            kept.append("\n".join([title, *lines]) + "\n\n" if lines else "")
+        elif title == "[project.scripts]" or title.startswith("[tool.setuptools"):
+            section = section.replace(', "coursekit*"', "")
+            lines = [line for line in section.split("\n") if not line.startswith("coursekit")]
+            kept.append("\n".join(lines))
+        elif title in ("[build-system]", "[project]"):
+            kept.append(re.sub(r"^#.*\n", "", section, flags=re.MULTILINE))
+    return "".join(kept).rstrip("\n") + "\n"
+
+
+def _refuse_solutions(path: Path, root: Path) -> None:
+    """A last look: the build takes solutions out, and here nobody relies on it."""
+    reference = build.read_lesson(root / "notebooks" / "lessons" / f"{path.stem}.py")
+    given = _lines_outside_solutions(reference.cells)
+    secret = build.solution_lines(reference) - given
+    cells = json.loads(path.read_bytes())["cells"]
+    lines = {line.strip() for cell in cells for line in "".join(cell["source"]).split("\n")}
+    if found := sorted(secret & lines):
+        raise ReleaseError(f"{path.name} holds a line of a solution: {found[0]!r}. Build it again.")
+    if any(cell.get("outputs") for cell in cells):
+        raise ReleaseError(f"{path.name} holds outputs. Build it again: python -m coursekit build.")
+
+
+def _lines_outside_solutions(cells: list[build.NotebookNode]) -> set[str]:
+    """What stands in the handed-out part too, such as `import torch`."""
+    lines: set[str] = set()
+    for cell in cells:
+        inside = False
+        for line in cell.source.split("\n"):
+            inside = inside or "BEGIN SOLUTION" in line
+            if not inside:
+                lines.add(line.strip())
+            inside = inside and "END SOLUTION" not in line
+    return lines
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder).parts
+        hidden = any(part.startswith((".", "__pycache__")) for part in inside)
+        if path.is_file() and not path.is_symlink() and not hidden:
+            yield path
+
+
+def _write_zip(path: Path, files: dict[str, bytes]) -> None:
+    """No times, no owners, one order."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            add_file(archive, f"{FOLDER}/{name}", content)
+
+
+def add_file(archive: zipfile.ZipFile, name: str, content: bytes, executable: bool = False) -> None:
+    """Add a file without a time."""
+    entry = zipfile.ZipInfo(name, ZIP_DATE)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.create_system = 3  # as on Linux, wherever it is made
+    entry.external_attr = (0o755 if executable else 0o644) << 16
+    archive.writestr(entry, content)
+
+
+def _write_folder(output: Path, files: dict[str, bytes]) -> None:
+    """All or nothing: filled beside, and moved there at the end."""
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ReleaseError(f"{output} is not empty. Name a new folder, or a ZIP file.")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+    try:
+        temporary.chmod(0o755)
+        for name, content in files.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / name).write_bytes(content)
+        if output.exists():
+            output.rmdir()
+        temporary.replace(output)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

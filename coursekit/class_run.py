@@ -1,0 +1,152 @@
+"""A class's submissions → a folder of grades: what `coursekit grade` does.
+
+GRADES/index.html           the class on one page
+GRADES/students/NAME.html   a page for each student
+GRADES/grades.csv           for a spreadsheet
+GRADES/grades.xml           JUnit, for CI
+GRADES/nbgrader.csv         scores, as nbgrader exports them
+GRADES/gradescope/NAME.json Gradescope's results
+GRADES/written/*.html       the written answers, to be read by a person
+GRADES/written.csv          where that person enters points; the next call merges them
+GRADES/kept/NAME.json       what a later call goes on from
+"""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coursekit.collect import read_submission
+from coursekit.collect.answers import Key
+from coursekit.collect.layouts import Found, LayoutError, find_handins
+from coursekit.collect.names import file_name, one_line
+from coursekit.grade.pool import default_workers, grade_all
+from coursekit.grade.progress import Progress
+from coursekit.records import Grade, Submission
+from coursekit.report.figures import save_figures
+from coursekit.report.likeness import alike
+from coursekit.report.overview import class_page
+from coursekit.report.pages import number, write_reports
+from coursekit.report.tables import ExportError, gradescope_json, nbgrader_csv
+from coursekit.report.written import read_marks, with_marks, write_pages
+from styletools._files import write_text
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+KEPT = "kept"
+
+
+def grade_class(
+    paths: Sequence[Path],
+    output: Path,
+    layout: str = "auto",
+    workers: int | None = None,
+    unsafe_no_sandbox: bool = False,
+    students: Sequence[str] = (),
+    say: Callable[[str], None] = print,
+    client: "Client | None" = None,
+    allow_weaker_sandbox: bool = False,
+) -> list[Grade]:
+    """Grade submissions and write the reports; what was graded before is kept.
+
+    Args:
+        paths: of the submissions; see `layouts.find_handins`.
+        output: folder for all results.
+        layout: how the submissions are arranged, one of `layouts.LAYOUTS`.
+        workers: submissions that are graded at the same time; see `pool.default_workers`.
+        unsafe_no_sandbox: run answers unprotected: for submissions that you trust.
+        students: grade these anew, and no others; the reports are of the whole class.
+        say: takes the lines that tell how far it is.
+        client: of a `dask.distributed` scheduler, whose workers grade instead of this machine.
+        allow_weaker_sandbox: than bubblewrap, where that does not work.
+
+    Returns:
+        The grades that are known now, of the class.
+
+    Raises:
+        LayoutError: there is no submission, or none of a student named.
+        WrittenError: points in written.csv that cannot be.
+        SandboxError: answers cannot be run safely here.
+        RebuildError: the lessons cannot be graded as they are.
+        ClusterError: the scheduler does not answer any more, or no worker can grade.
+    """
+    marks = read_marks(output / "written.csv")
+    output.mkdir(parents=True, exist_ok=True)  # it is tried whether answers can read it
+    found = find_handins(paths, layout)
+    _describe(found, say)
+    submissions = {handin.student: read_submission(handin) for handin in found.handins}
+    chosen = _chosen(submissions, students)
+    grades = {} if not students else _kept(submissions, output)
+    with Progress(len(chosen), say) as progress:
+        coming = grade_all(
+            chosen, output / KEPT, workers or default_workers(), unsafe_no_sandbox,
+            again=bool(students),
+            client=client, say=progress.say, begin=progress.begin,
+            allow_weaker_sandbox=allow_weaker_sandbox, hidden=(*paths, output),
+        )  # fmt: skip
+        for grade in coming:
+            grades[grade.student] = grade
+            progress.done(_line(grade, submissions[grade.student]))
+    figures: dict[tuple[str, Key], list[str]] = {}
+    for handin in found.handins:
+        figures |= save_figures(handin, output / "written")
+    write_pages(output, list(submissions.values()), marks, figures, grades)
+    known = [grades[student] for student in sorted(grades)]
+    if any(mark.points is not None for mark in marks.values()):  # somebody has begun to read
+        known = [with_marks(grade, submissions[grade.student], marks) for grade in known]
+    write_all(output, known, submissions)
+    return known
+
+
+def write_all(output: Path, grades: Sequence[Grade], submissions: dict[str, Submission]) -> None:
+    """Write every report and export of a class."""
+    found = alike(submissions.values())
+    refused = {student: submission.refused for student, submission in submissions.items()}
+    write_reports(output, grades, submissions, found)
+    write_text(output / "index.html", class_page(grades, found, refused))
+    write_text(output / "nbgrader.csv", nbgrader_csv(grades))
+    for grade in grades:
+        path = output / "gradescope" / f"{file_name(grade.student)}.json"
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(ExportError):  # not fully graded: no file, and the report says so
+            named = [likeness.named for likeness in found.get(grade.student, ())]
+            write_text(path, gradescope_json(grade, named))
+
+
+def _describe(found: Found, say: Callable[[str], None]) -> None:
+    for folder, layout in found.layouts.items():
+        count = sum(handin.paths[0].is_relative_to(folder) for handin in found.handins)
+        say(f"{folder}: {count} submissions, read as {layout} (another: --layout NAME).")
+    for line in found.skipped:
+        say(line)
+
+
+def _chosen(submissions: dict[str, Submission], students: Sequence[str]) -> list[Submission]:
+    if not students:
+        return list(submissions.values())
+    if missing := [student for student in students if student not in submissions]:
+        raise LayoutError(
+            f"No submission of {', '.join(missing)}; there are those of {', '.join(submissions)}."
+        )
+    return [submissions[student] for student in dict.fromkeys(students)]
+
+
+def _kept(submissions: dict[str, Submission], output: Path) -> dict[str, Grade]:
+    """What an earlier call found out of the others."""
+    grades = {}
+    for student in submissions:
+        with contextlib.suppress(OSError, ValueError):
+            text = (output / KEPT / f"{file_name(student)}.json").read_text("utf-8")
+            grades[student] = Grade.from_json(text)
+    return grades
+
+
+def _line(grade: Grade, submission: Submission) -> str:
+    student = one_line(grade.student)
+    if submission.refused:
+        return f"{student}: refused: {one_line(submission.refused)}"
+    if not grade.complete:
+        why = next(o.message for o in grade.outcomes if o.status == "infrastructure")
+        return f"{student}: not fully graded: {one_line(why)}"
+    return f"{student}: {number(grade.points)} of {number(grade.possible)} points"

@@ -1,0 +1,331 @@
+"""Which files belong to which student, in the folders that instructors have.
+
+Canvas, Moodle, nbgrader and GitHub Classroom each have their own way of naming what they let an
+instructor download; `plain` is a folder with a folder, ZIP file or notebook for each student.
+`single` is the same, of the single exercise notebook, which is known by what is in it.
+"""
+
+import contextlib
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from coursekit.collect.answers import NOTEBOOKS, lesson_names, read_release
+from coursekit.collect.archive import NOT_LOOKED_AT, PICTURES, SubmissionError, read_all, shown
+from coursekit.collect.one_notebook.find import find_single
+from coursekit.collect.saved import read_book
+from coursekit.records import SINGLE
+from styletools.errors import StyletoolsError
+
+LAYOUTS = ("auto", "plain", "canvas", "moodle", "nbgrader", "github", "course", "single")
+SAMPLED = 5  # submissions that are opened to see which exercise they are of
+SUFFIXES = {".zip", ".ipynb"}
+CANVAS = re.compile(r"(?P<student>[^_]+)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)")
+MOODLE = re.compile(
+    r"(?P<student>.+?)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_?(?P<file>.*)"
+)
+COURSE = re.compile(r"(?P<course>[A-Z][A-Za-z0-9-]*)_(?P<student>[^\W\d_][^_]*(_[^\W\d_][^_]*)+)")
+ASSIGNMENT = re.compile(r"assignment[ _-]?\d+", re.IGNORECASE)
+
+
+class LayoutError(StyletoolsError, ValueError):
+    """A folder in which no submission is found."""
+
+
+@dataclass(frozen=True)
+class Handin:
+    """What belongs to one student.
+
+    Attributes:
+        student: the name that the grade is kept under.
+        paths: of folders, ZIP files and notebooks, which nobody has opened yet.
+        label: what tells this one from another of the same name: an id, or a file's name.
+        notes: what a person should know: late, or a second hand-in of the same name.
+        names: that the files had before a system renamed them, if there are several.
+        single: it is of the single exercise, whatever it looks like.
+    """
+
+    student: str
+    paths: tuple[Path, ...]
+    label: str
+    notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    single: bool = False
+
+    @property
+    def places(self) -> tuple[tuple[Path, str], ...]:
+        """The paths, each with the name under which it is read ("": its own)."""
+        if len(self.paths) == 1 and self.paths[0].suffix.lower() != ".ipynb":
+            return ((self.paths[0], ""),)
+        own = tuple(path.name for path in self.paths)
+        return tuple(zip(self.paths, self.names or own, strict=True))
+
+
+@dataclass(frozen=True)
+class Found:
+    """The hand-ins, sorted by name, each name once.
+
+    Attributes:
+        handins: of the class.
+        layouts: {folder: name of its layout}.
+        skipped: what was left out, in words.
+    """
+
+    handins: tuple[Handin, ...]
+    layouts: dict[Path, str]
+    skipped: tuple[str, ...]
+
+
+def find_handins(paths: Iterable[Path], layout: str = "auto") -> Found:
+    """Find each student's files.
+
+    Args:
+        paths: folders of submissions, or submissions: a student's folder, ZIP file or notebook.
+            A folder with a lesson's notebook in it is one submission.
+        layout: how the folders are arranged, one of `LAYOUTS`; "auto" finds out.
+
+    Raises:
+        LayoutError: a path is not there, or nothing is in it.
+    """
+    paths = list(paths)
+    handins: list[Handin] = []
+    layouts: dict[Path, str] = {}
+    skipped: list[str] = []
+    for path in paths:
+        if not path.exists():
+            raise LayoutError(f"{path} is not there.")
+        if path.is_dir() and not is_submission(path):
+            layouts[path] = recognise(path) if layout == "auto" else layout
+            seen = layout == "auto" and layouts[path] == "single"  # each is looked at by itself
+            found, left_out = _READERS["plain" if seen else layouts[path]](path)
+            handins += found
+            skipped += left_out
+        else:
+            handins.append(replace(_plain_handin(path), single=layout == "single"))
+    if not handins:
+        places = ", ".join(str(path) for path in paths)
+        raise LayoutError(
+            f"No submissions in {places}. Give a folder that holds a folder, a ZIP file or a "
+            "notebook for each student, named like the student."
+        )
+    apart = sorted(_apart(handins), key=lambda handin: handin.student)
+    return Found(tuple(apart), layouts, tuple(skipped))
+
+
+def is_submission(folder: Path) -> bool:
+    """Whether a folder is one student's: a notebook named like a lesson is in it."""
+    names = {*lesson_names(), *lesson_names(NOTEBOOKS / SINGLE)}
+    places = (folder, folder / "notebooks")
+    return any(path.stem.lower() in names for place in places for path in place.glob("*.ipynb"))
+
+
+def recognise(folder: Path) -> str:
+    """The layout of a folder of submissions, from how most of what is in it is named."""
+    entries = list(_entries(folder))
+    half = len(entries) / 2
+    if _submitted(folder) is not None:
+        return "nbgrader"
+    if entries and sum(bool(MOODLE.fullmatch(entry.name)) for entry in entries) > half:
+        return "moodle"
+    if entries and sum(bool(CANVAS.fullmatch(entry.name)) for entry in entries) > half:
+        return "canvas"
+    repositories = [entry for entry in entries if (entry / ".git").exists()]
+    if len(repositories) > half and _assignment(folder, repositories):
+        return "github"
+    courses = Counter(found["course"] for e in entries if (found := COURSE.fullmatch(_stem(e))))
+    (_, most), *_ = [*courses.most_common(1), ("", 0)]
+    holds_assignment = any(ASSIGNMENT.fullmatch(p.name) for e in entries for p in _inside(e))
+    if most > half and (most > 1 or holds_assignment):
+        return "course"
+    return "single" if _holds_single(entries) else "plain"
+
+
+def _holds_single(entries: Iterable[Path]) -> bool:
+    """Whether most of the first submissions are of the single exercise."""
+    found: list[bool] = []
+    for entry in entries:
+        if len(found) < SAMPLED and (entry.is_dir() or entry.suffix.lower() in SUFFIXES):
+            with contextlib.suppress(SubmissionError, RecursionError, MemoryError):
+                notebooks = read_all(((entry, ""),)).notebooks
+                books = [read_book(name, data) for name, data in notebooks.items()]
+                found.append(find_single(books, read_release()) is not None)
+    return sum(found) > len(found) / 2
+
+
+def _single(folder: Path) -> tuple[list[Handin], list[str]]:
+    handins, skipped = _plain(folder)
+    return [replace(handin, single=True) for handin in handins], skipped
+
+
+def _plain(folder: Path) -> tuple[list[Handin], list[str]]:
+    entries, skipped = _split(folder)
+    return [_plain_handin(entry) for entry in entries], skipped
+
+
+def _canvas(folder: Path) -> tuple[list[Handin], list[str]]:
+    """`doejane_LATE_1234_567890_notebook.ipynb`, flat, several files a student."""
+    return _grouped(folder, CANVAS, "Canvas")
+
+
+def _moodle(folder: Path) -> tuple[list[Handin], list[str]]:
+    """`Jane Doe_1234567_assignsubmission_file_`, a folder or the beginning of a file's name."""
+    return _grouped(folder, MOODLE, "Moodle")
+
+
+def _grouped(folder: Path, naming: re.Pattern[str], system: str) -> tuple[list[Handin], list[str]]:
+    """Entries of one name and id are one student's."""
+    entries, skipped = _split(folder, SUFFIXES | PICTURES)
+    groups: dict[tuple[str, str], Handin] = {}
+    others: list[Handin] = []
+    for entry in entries:
+        named = naming.fullmatch(entry.name)
+        if named is None:
+            note = f"Not named as {system} names a submission; taken as it is."
+            others.append(replace(_plain_handin(entry), notes=(note,)))
+            continue
+        late = named.groupdict().get("late")
+        notes = (f"{system} marks it as late.",) if late else ()
+        key = named["student"], named["id"]
+        before = groups.get(key, Handin(_name(key[0]), (), key[1]))
+        notes = tuple(dict.fromkeys((*before.notes, *notes)))
+        names = (*before.names, named["file"] or entry.name)
+        groups[key] = replace(before, paths=(*before.paths, entry), notes=notes, names=names)
+    return [*groups.values(), *others], skipped
+
+
+def _nbgrader(folder: Path) -> tuple[list[Handin], list[str]]:
+    """`submitted/STUDENT/ASSIGNMENT/`; all assignments of a student are graded together."""
+    handins, skipped = [], []
+    for student in _entries(_submitted(folder) or folder):
+        paths = tuple(entry for entry in _entries(student) if entry.is_dir())
+        if student.is_dir() and paths:
+            handins.append(Handin(_name(student.name), paths, _name(student.name)))
+        else:
+            skipped.append(f"{shown(student.name)} holds no assignment; it was left out.")
+    return handins, skipped
+
+
+def _github(folder: Path) -> tuple[list[Handin], list[str]]:
+    """`assignment-login`, each a repository."""
+    entries, skipped = _split(folder)
+    prefix = _assignment(folder, entries)
+    handins = []
+    for entry in entries:
+        login = entry.name.removeprefix(prefix) or entry.name
+        handins.append(Handin(_name(login), (entry,), _name(entry.name)))
+    return handins, skipped
+
+
+def _course(folder: Path) -> tuple[list[Handin], list[str]]:
+    """`COURSE_First_Last`, a folder with `Assignment_N` in it, or a ZIP file of one."""
+    entries, skipped = _split(folder)
+    handins = []
+    for entry in entries:
+        named = COURSE.fullmatch(_stem(entry))
+        student = named["student"].replace("_", " ") if named else _stem(entry)
+        handins.append(Handin(_name(student), (entry,), _name(entry.name)))
+    return handins, skipped
+
+
+_READERS: dict[str, Callable[[Path], tuple[list[Handin], list[str]]]] = {
+    "plain": _plain,
+    "canvas": _canvas,
+    "moodle": _moodle,
+    "nbgrader": _nbgrader,
+    "github": _github,
+    "course": _course,
+    "single": _single,
+}
+
+
+def _plain_handin(path: Path) -> Handin:
+    """Named like the folder or file itself."""
+    path = path if path.name not in ("", "..") else path.resolve()
+    return Handin(_name(_stem(path)), (path,), _name(path.name))
+
+
+def _submitted(folder: Path) -> Path | None:
+    """The folder `submitted/` of an nbgrader course, from it or from the course's root."""
+    places = [place for place in (folder, folder / "submitted") if place.name == "submitted"]
+    for place in places:
+        if any(next(student.glob("*/*.ipynb"), None) for student in _entries(place)):
+            return place
+    return None
+
+
+def _assignment(folder: Path, repositories: list[Path]) -> str:
+    """What the names of all repositories begin with, up to a hyphen; "" if they do not."""
+    named = folder.resolve().name.removesuffix("-submissions") + "-"
+    names = [path.name for path in repositories]
+    if all(name.startswith(named) for name in names):
+        return named
+    common = os.path.commonprefix(names) if len(names) > 1 else ""  # noqa: RUF071
+    return common[: common.rfind("-") + 1]
+
+
+def _split(folder: Path, suffixes: Iterable[str] = SUFFIXES) -> tuple[list[Path], list[str]]:
+    """The entries that may be submissions, and what is said of the others."""
+    entries, skipped = [], []
+    for entry in _entries(folder):
+        if entry.is_dir() or entry.suffix.lower() in suffixes or entry.is_symlink():
+            entries.append(entry)
+        else:
+            skipped.append(f"{shown(entry.name)} is no submission; it was left out.")
+    return entries, skipped
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    """What is in a folder, sorted, but for what tools leave behind."""
+    for entry in _inside(folder):
+        if entry.name not in NOT_LOOKED_AT and not entry.name.startswith("."):
+            yield entry
+
+
+def _inside(folder: Path) -> list[Path]:
+    if not folder.is_dir() or folder.is_symlink():
+        return []
+    return sorted(folder.iterdir())
+
+
+def _stem(path: Path) -> str:
+    return path.stem if path.suffix.lower() in SUFFIXES else path.name
+
+
+def _name(text: str) -> str:
+    """A student's name as one line of plain text."""
+    return " ".join(shown(unicodedata.normalize("NFC", text)).split()) or "unnamed"
+
+
+def _looks(name: str) -> str:
+    """Names that are equal here are hard to tell apart for a person."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def _apart(handins: list[Handin]) -> Iterator[Handin]:
+    """Two hand-ins of one name are both kept, under names that tell them apart."""
+    same: dict[str, list[Handin]] = {}
+    for handin in handins:
+        same.setdefault(_looks(handin.student), []).append(handin)
+    taken = set(same)  # a folder may be called "ada [ada.zip]"
+    for group in same.values():
+        if len(group) == 1:
+            yield group[0]
+            continue
+        labels = [handin.label for handin in group]
+        if len({label.casefold() for label in labels}) < len(labels):
+            labels = [_name(str(handin.paths[0])) for handin in group]
+        names = [f"{h.student} [{label}]" for h, label in zip(group, labels, strict=True)]
+        for place, name in enumerate(names):
+            number = 1
+            while _looks(names[place]) in taken:
+                number += 1
+                names[place] = f"{name} {number}"
+            taken.add(_looks(names[place]))
+        for name, handin in zip(names, group, strict=True):
+            others = ", ".join(other for other in names if other != name)
+            note = f"More than one submission is named like this; also graded: {others}."
+            yield replace(handin, student=name, notes=(*handin.notes, note))

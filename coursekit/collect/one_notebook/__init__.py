@@ -1,0 +1,1 @@
+"""The older form of the assignment: all TODOs in one notebook."""

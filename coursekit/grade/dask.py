@@ -1,0 +1,308 @@
+"""Submissions graded by the workers of a dask scheduler; their grades are kept by the caller.
+
+A worker needs nothing but this course, installed: answers and pictures are sent to it. It is asked
+first which course it has, and gets no more submissions at a time than it has room for. What a
+worker had when it went away is graded by another.
+"""
+
+import contextlib
+import hashlib
+import pickle
+import tempfile
+import threading
+import time
+import warnings
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
+
+from coursekit.collect.answers import NOTEBOOKS
+from coursekit.collect.archive import Files, SubmissionError, is_material, read_all
+from coursekit.collect.names import one_line
+from coursekit.grade.grader import Grader, course_digest
+from coursekit.grade.pictures import MAX_BYTES
+from coursekit.grade.rebuild import read_todos
+from coursekit.grade.worker import MEMORY, Workers, not_graded, settings_of
+from coursekit.records import Grade, Submission
+from styletools._files import file_sha256
+from styletools.lab.dask import LOOK_SECONDS, ClusterError, check, machine
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+TRIES = 3  # of a submission whose worker goes away
+PATIENCE = 600.0  # seconds without any worker
+DIGITS = 12  # shown of a course's digest
+OF_THIS_MACHINE = ("notebooks", "hidden")  # settings of a grader
+KEPT = "What is graded is kept"
+
+
+class Order(Protocol):
+    """Something to grade, with whatever the caller needs besides."""
+
+    @property
+    def submission(self) -> Submission:
+        """Of one student."""
+
+
+Kind = TypeVar("Kind", bound=Order)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a worker says of itself.
+
+    Attributes:
+        course: digest of the course that it has; "" for none.
+        trouble: why it cannot grade; "" if it can.
+        room: submissions that it can grade at the same time.
+        cores: of its machine.
+    """
+
+    course: str
+    trouble: str = ""
+    room: int = 1
+    cores: int = 1
+
+
+class Cluster:
+    """The workers of a scheduler.
+
+    Args:
+        client: of the scheduler.
+        grader: of this process; it says how to grade, and grades nothing.
+        say: takes what is to be known about the workers.
+    """
+
+    def __init__(self, client: "Client", grader: Grader, say: Callable[[str], None]) -> None:
+        self.client = client
+        self.grader = grader
+        self.say = say
+        settings = settings_of(grader).items()
+        self.settings = pickle.dumps({k: v for k, v in settings if k not in OF_THIS_MACHINE})
+        self.course = whole_course(grader.notebooks)
+        self.asked: dict[str, Future] = {}  # {worker: what it says of itself}
+        self.places: dict[str, Place] = {}  # of the workers that can grade
+        self.refused: set[str] = set()  # workers that cannot
+        self.missing_since: float | None = None
+        self.ended = threading.Event()  # something has
+
+    def grade(self, orders: Iterable[Kind]) -> Iterator[tuple[Kind, Grade]]:
+        """Grade submissions, in any order; each comes back once.
+
+        Raises:
+            ClusterError: the scheduler does not answer any more, or nobody grades.
+        """
+        waiting = deque(orders)
+        busy: dict[Future, tuple[Kind, str]] = {}
+        tries: Counter[str] = Counter()
+        try:
+            while waiting or busy:
+                there = self._look()
+                self._hand_out(waiting, busy)
+                self.ended.wait(LOOK_SECONDS)
+                self.ended.clear()
+                for future, (order, address) in list(busy.items()):
+                    text, problem = _result(future, address in there)
+                    if problem:
+                        future.cancel()
+                        tries[order.submission.student] += 1
+                    if problem and tries[order.submission.student] < TRIES:
+                        waiting.append(order)
+                    elif problem:
+                        message = f"The worker {address} failed: {problem}."
+                        yield order, not_graded(order.submission, self.grader.todos, message)
+                    elif text is not None:
+                        yield order, Grade.from_json(text)
+                    else:
+                        continue
+                    del busy[future]
+        finally:
+            if self.client.status == "running":
+                self.client.cancel([*busy, *self.asked.values()])
+
+    def _look(self) -> set[str]:
+        """Who is there; newcomers are asked which course they have."""
+        check(self.client, KEPT)
+        try:
+            there = set(self.client.nthreads())
+        except OSError as error:
+            raise ClusterError(f"The scheduler does not answer ({error}). {KEPT}.") from None
+        for address in {*self.places, *self.refused} - there:
+            self.places.pop(address, None)
+            self.refused.discard(address)  # another may get its address
+        for address, future in list(self.asked.items()):
+            place, problem = _result(future, address in there)
+            if place or problem:
+                del self.asked[address]
+            if (place or problem) and address in there:
+                self._meet(address, place, problem)
+        for address in there - {*self.places, *self.refused, *self.asked}:
+            self.asked[address] = self._submit("introduce", address, self.settings)
+        self._miss()
+        return there
+
+    def _meet(self, address: str, said: Any, problem: str) -> None:
+        """Take a worker, or say why not."""
+        if said and said["course"] and said["course"] != self.course:
+            problem = (
+                f"it has another course ({said['course'][:DIGITS]}, and here is "
+                f"{self.course[:DIGITS]}); install the same one there, and start it again"
+            )
+        elif said:
+            problem = said["trouble"]
+        if not problem:
+            self.places[address] = Place(**said)
+            return
+        self.refused.add(address)
+        self.say(f"The worker {address} is left out: {one_line(problem)}.")
+
+    def _miss(self) -> None:
+        """Wait for somebody who can grade, and say so; not for ever."""
+        if self.places or self.asked:
+            self.missing_since = None
+            return
+        address = self.client.scheduler.address
+        if self.missing_since is None:
+            self.missing_since = time.monotonic()
+            self.say(
+                f"No worker is there that can grade; waiting for one (dask worker {address} "
+                "--nthreads 1). Ctrl-C ends this, and the same command goes on."
+            )
+        if time.monotonic() - self.missing_since > PATIENCE:
+            raise ClusterError(
+                f"No worker of {address} could grade for {PATIENCE / 60:.0f} minutes. {KEPT}; "
+                "start workers, and give the same command again."
+            )
+
+    def _hand_out(self, waiting: "deque[Kind]", busy: "dict[Future, tuple[Kind, str]]") -> None:
+        """Give every worker as much as it has room for, and every machine as it has cores."""
+        while waiting:
+            taken = Counter(address for _, address in busy.values())
+            on = Counter(machine(address) for address in taken.elements())
+            free = [
+                address
+                for address, place in self.places.items()
+                if taken[address] < place.room and on[machine(address)] < place.cores
+            ]
+            if not free:
+                return
+            address = min(free, key=lambda one: taken[one])
+            order = waiting.popleft()
+            future = self._submit("work", address, self.settings, pack(order.submission))
+            busy[future] = order, address
+
+    def _submit(self, function: str, address: str, *arguments: bytes) -> "Future":
+        """To one worker alone: who is not the fault of its end has not to bear it."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+            future = self.client.submit(
+                _sent(function), *arguments,
+                workers=[address], allow_other_workers=False, pure=False,
+            )  # fmt: skip
+        future.add_done_callback(lambda _: self.ended.set())
+        return future
+
+
+def _result(future: "Future", is_there: bool) -> tuple[Any, str]:
+    """What came of a task, and why nothing will: neither, while it is being done."""
+    if future.status == "finished":
+        with contextlib.suppress(TimeoutError):  # its worker may end before it hands it over
+            return future.result(LOOK_SECONDS), ""
+    elif future.status == "error":
+        error = future.exception()
+        return None, f"{type(error).__name__}: {error}"[:500]
+    elif future.status != "pending":
+        return None, f"its task was {future.status}"
+    return None, "" if is_there else "it went away"
+
+
+def whole_course(notebooks: Path = NOTEBOOKS) -> str:
+    """Digest of the course as it is installed here, with all of coursekit."""
+    own = sorted(Path(__file__).parents[1].rglob("*.py"))
+    parts = [course_digest(notebooks), *map(file_sha256, own)]
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+
+def pack(submission: Submission) -> bytes:
+    """A submission with its pictures and runs, without a path of this machine."""
+    pictures: list[tuple[str, bytes]] = []
+
+    class Packed(Files):
+        left = MAX_BYTES
+
+        def add(self, name: str, file: BinaryIO, size: int) -> None:
+            if is_material(name) and size <= self.left:
+                pictures.append((name, file.read(self.left)))
+                self.left -= len(pictures[-1][1])
+
+    if submission.pictures or submission.runs:
+        with contextlib.suppress(SubmissionError):
+            read_all(submission.places, Packed())
+    given = {one.name: getattr(submission, one.name) for one in fields(submission)}
+    del given["places"]
+    return pickle.dumps({**given, "path": submission.path.name, "sent": pictures})
+
+
+@contextlib.contextmanager
+def unpacked(parcel: bytes) -> Iterator[Submission]:
+    """The submission, with its pictures and runs in a temporary folder."""
+    given = pickle.loads(parcel)
+    with tempfile.TemporaryDirectory(prefix="coursekit-sent-") as folder:
+        path = Path(folder, given.pop("path"))
+        places = []
+        for number, (name, data) in enumerate(given.pop("sent")):
+            places.append((Path(folder, f"{number}{PurePosixPath(name).suffix}"), name))
+            places[-1][0].write_bytes(data)
+        yield Submission(**given, path=path, places=tuple(places))
+
+
+# --- On a worker ---------------------------------------------------------------------------------
+
+
+def _sent(name: str) -> Callable[..., Any]:
+    """A function of this module that is sent as code, and not by its name.
+
+    The scheduler needs no course, and a worker without one can say so.
+    """
+
+    def call(*arguments: bytes) -> Any:
+        try:
+            from coursekit.grade import dask as cluster
+        except Exception as error:
+            says = f"the course cannot be imported there ({error}); pip install -e '.[dev]'"
+            return {"course": "", "trouble": says}
+        return getattr(cluster, name)(*arguments)
+
+    return call
+
+
+def introduce(settings: bytes) -> dict[str, Any]:
+    """What a worker says of itself; see `Place`."""
+    from dask.system import CPU_COUNT
+    from distributed import get_worker
+
+    worker = get_worker()
+    memory = worker.memory_manager.memory_limit or MEMORY * CPU_COUNT
+    room = max(1, min(worker.state.nthreads, memory // MEMORY))
+    said = {"course": whole_course(), "trouble": "", "room": room, "cores": CPU_COUNT}
+    try:
+        with Grader(**pickle.loads(settings)) as grader:
+            return {**said, "trouble": grader.trouble}
+    except Exception as error:
+        return {**said, "trouble": f"{type(error).__name__}: {error}"}
+
+
+def work(settings: bytes, parcel: bytes) -> str:
+    """The grade of a submission, as JSON."""
+    with unpacked(parcel) as submission:
+        return _workers(settings).grade(submission).to_json()
+
+
+@lru_cache(maxsize=1)
+def _workers(settings: bytes) -> Workers:
+    """Processes that this worker has; they end with it."""
+    return Workers(pickle.loads(settings), read_todos())

@@ -1,0 +1,159 @@
+"""Many students' submissions → their grades, several at the same time, with resume.
+
+On this machine each is graded by one of several processes; on others, see `cluster`. A submission
+that ends its process, or a worker of the cluster, stops no other.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from coursekit.collect.names import file_name
+from coursekit.grade.dask import Cluster
+from coursekit.grade.grader import Grader
+from coursekit.grade.worker import MEMORY, Workers, graded, settings_of
+from coursekit.records import Grade, Submission
+from coursekit.sandbox import SandboxError
+from styletools._files import write_text
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+CONTAINER_MEMORY = (  # its limit, by the kernel's control groups of either version
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A submission to be graded, and where its grade is kept."""
+
+    submission: Submission
+    path: Path
+    key: str
+
+    def keep(self, grade: Grade) -> Grade:
+        """The grade, once it is on disk."""
+        grade = replace(grade, key=self.key)
+        write_text(self.path, grade.to_json())
+        return grade
+
+
+def default_workers() -> int:
+    """How many submissions this machine can grade at once: by its cores, and 4 GB for each."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    memory = psutil.virtual_memory().total
+    for limit in CONTAINER_MEMORY:
+        with suppress(OSError, ValueError):
+            memory = min(memory, int(limit.read_text()))
+    return max(1, min(cores, memory // MEMORY))
+
+
+def grade_all(
+    submissions: Iterable[Submission],
+    output: Path,
+    workers: int = 1,
+    unsafe_no_sandbox: bool = False,
+    again: bool = False,
+    grader: Grader | None = None,
+    client: "Client | None" = None,
+    say: Callable[[str], None] = print,
+    begin: Callable[[int], None] = lambda waiting: None,
+    allow_weaker_sandbox: bool = False,
+    hidden: Sequence[Path] = (),
+) -> Iterator[Grade]:
+    """Grade submissions; each grade is kept in `output` as soon as it is known.
+
+    Called again after an interruption, or with more submissions, it keeps what is graded: a grade
+    is made anew where the answers, the lessons or the kit have changed since, or where the grader
+    itself had failed.
+
+    Args:
+        submissions: of different students.
+        output: folder for a JSON file a student.
+        workers: submissions that are graded at the same time, each by a process of its own.
+        unsafe_no_sandbox: run answers unprotected: for submissions that you trust.
+        again: grade all of them anew.
+        grader: does it all in this process, if it is given.
+        client: of a `dask.distributed` scheduler, whose workers grade instead of this machine.
+        say: takes what is to be known about them.
+        begin: is told how many submissions there are to grade, after the grades that were there.
+        allow_weaker_sandbox: see `Grader`.
+        hidden: see `Grader`.
+
+    Yields:
+        The grades, as they come; those that were there already too.
+
+    Raises:
+        SandboxError: bubblewrap does not work here.
+        RebuildError: the lessons cannot be graded as they are.
+        ClusterError: the scheduler does not answer, or no worker can grade.
+    """
+    with ExitStack() as stack:
+        ours = grader or stack.enter_context(
+            Grader(
+                unsafe_no_sandbox=unsafe_no_sandbox,
+                allow_weaker_sandbox=allow_weaker_sandbox,
+                hidden=tuple(hidden),
+            )
+        )
+        if ours.trouble and client is None:
+            remedy = "Or, for submissions that you trust: --unsafe-no-sandbox."
+            raise SandboxError(f"{ours.trouble} {remedy}")
+        course = f"{ours.digest} {ours.mode}"
+        waiting = []
+        for submission in submissions:
+            path = output / f"{file_name(submission.student)}.json"
+            order = _Order(submission, path, _digest(course, submission))
+            known = None if again else _known(order)
+            if known is not None:
+                yield known
+            else:
+                waiting.append(order)
+        begin(len(waiting))
+        if client is not None:
+            for order, grade in Cluster(client, ours, say).grade(waiting):
+                yield order.keep(grade)
+            return
+        pool = stack.enter_context(ThreadPoolExecutor(max(1, workers)))
+        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+        if grader is None:
+            processes = Workers(settings_of(ours), ours.todos)
+            stack.callback(processes.close)  # before the threads that wait for them
+            grade_one: Callable[[Submission], Grade] = processes.grade
+        else:
+            grade_one = partial(graded, grader)
+        futures = [
+            pool.submit(lambda order: order.keep(grade_one(order.submission)), order)
+            for order in waiting
+        ]
+        for future in as_completed(futures):
+            yield future.result()
+
+
+def _known(order: _Order) -> Grade | None:
+    """A grade that is there already, if it is whole and of the same answers."""
+    try:
+        grade = Grade.from_json(order.path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return grade if grade.key == order.key and grade.complete else None
+
+
+def _digest(course: str, submission: Submission) -> str:
+    """Of all that a grade depends on."""
+    answers = [[*key, answer.source] for key, answer in sorted(submission.answers.items())]
+    files = [sorted(submission.pictures.items()), sorted(submission.runs.items())]
+    whole = [course, submission.student, answers, files, submission.notes, submission.refused]
+    return hashlib.sha256(json.dumps(whole).encode()).hexdigest()

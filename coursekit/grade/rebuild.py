@@ -1,0 +1,240 @@
+"""The notebook that is graded: rebuilt from the instructor's reference.
+
+Of the submission there is the source of its answers, and nothing else. After each answer come
+verdict cells; what they must print is computed here, by the reference, at a seed drawn now, and
+stored as their output, so that nbval compares in pytest's process, out of the student's reach.
+"""
+
+import ast
+import json
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from coursekit.collect.answers import NOTEBOOKS, Key, read_release
+from coursekit.collect.magics import parsed
+from coursekit.collect.one_notebook import find as single
+from coursekit.inside import verdicts
+from coursekit.records import SINGLE
+from styletools.errors import StyletoolsError
+
+MAX_DRAWS = 4_000
+SEED_BITS = 96
+KERNEL = {"kernelspec": {"name": "coursekit", "display_name": "coursekit", "language": "python"}}
+
+
+class RebuildError(StyletoolsError, ValueError):
+    """The lessons cannot be graded as they are."""
+
+
+@dataclass(frozen=True)
+class Todo:
+    """An answer cell that is graded by machine.
+
+    Attributes:
+        lesson: such as "02_gram".
+        name: its grade_id, such as "gram_matrix".
+        points: that it is worth.
+        stub: what students were given.
+        reference: the instructor's answer.
+    """
+
+    lesson: str
+    name: str
+    points: float
+    stub: str
+    reference: str
+
+    @property
+    def key(self) -> Key:
+        """As answers are kept."""
+        return self.lesson, self.name
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A verdict cell: what it shows, at which seed, and what it must print."""
+
+    todo: str
+    part: str
+    seed: int
+    text: str
+
+    @property
+    def cell_id(self) -> str:
+        """Of its cell in the rebuilt notebook."""
+        return verdict_id(self.todo, self.part)
+
+
+def verdict_id(todo: str, part: str) -> str:
+    """The id of a verdict cell."""
+    return f"{todo}-{part.replace(' ', '-')}"
+
+
+def read_todos(notebooks: Path = NOTEBOOKS) -> tuple[Todo, ...]:
+    """The TODOs of the built lessons, in their order.
+
+    Raises:
+        RebuildError: one of them cannot be graded: no points, no reference, no verdict.
+    """
+    todos = []
+    for wanted in read_release(notebooks).wanted:
+        if not wanted.names:
+            continue  # a text, which a person grades
+        name = wanted.grade_id
+        cells = {
+            folder: _cells(notebooks / folder / f"{wanted.lesson}.ipynb")
+            for folder in ("student", "reference")
+        }
+        check = cells["student"].get(f"{wanted.lesson}-check_{name}", {})
+        points = check.get("metadata", {}).get("nbgrader", {}).get("points")
+        reference = cells["reference"].get(wanted.cell_id)
+        if points is None or reference is None:
+            raise RebuildError(f"{wanted.cell_id} has no reference, or no check cell with points.")
+        if name not in verdicts.PARTS and name not in verdicts.REPORTED:
+            raise RebuildError(f"{wanted.cell_id}: inside/verdicts.py has no verdict on it.")
+        source = "".join(reference["source"])
+        todos.append(Todo(wanted.lesson, name, float(points), wanted.stub, source))
+    return tuple(todos)
+
+
+def read_single_todos(notebooks: Path = NOTEBOOKS) -> tuple[Todo, ...]:
+    """The TODOs of the single exercise; the lessons' references judge them."""
+    stubs, references = (single.read_built(kind, notebooks) for kind in ("student", "reference"))
+    return tuple(
+        Todo(SINGLE, name, points, stubs.get(name, ""), references[name])
+        for name, points in single.POINTS.items()
+        if name in references
+    )
+
+
+class Reference:
+    """The reference's answers, run in this process; computes what verdict cells must print."""
+
+    def __init__(self, todos: Iterable[Todo]) -> None:
+        from styletools import STYLE_WEIGHTS, bundled, load_image
+
+        offers = {"STYLE_WEIGHTS": STYLE_WEIGHTS, "bundled": bundled, "load_image": load_image}
+        self.todos = {todo.name: todo for todo in todos}
+        self.answers: dict[str, Any] = {}
+        for todo in self.todos.values():
+            if todo.name not in verdicts.PARTS:
+                continue
+            desk = verdicts.Desk({**offers, **self.answers})
+            desk.answer(todo.name, todo.reference)
+            if todo.name not in desk.names:
+                raise RebuildError(f"The reference of {todo.name} fails: {'; '.join(desk.errors)}.")
+            self.answers[todo.name] = desk.names[todo.name]
+
+    def draw(self, name: str, seeds: Callable[[], int] | None = None) -> list[Verdict]:
+        """Verdicts on a TODO, at fresh seeds where no number is near a rounding boundary.
+
+        Args:
+            name: of the TODO.
+            seeds: gives them; secret random ones, if left out.
+
+        Raises:
+            RebuildError: no seed is good.
+        """
+        seeds = seeds or (lambda: secrets.randbits(SEED_BITS))
+        return [self._draw(name, part, seeds) for part in verdicts.PARTS.get(name, ())]
+
+    def _draw(self, name: str, part: str, seeds: Callable[[], int]) -> Verdict:
+        for _ in range(MAX_DRAWS):
+            seed = seeds()
+            found = verdicts.verdict(name, part, self.answers[name], seed)
+            if found.steady:
+                return Verdict(name, part, seed, found.text)
+        raise RebuildError(f"None of {MAX_DRAWS} seeds gives steady numbers: {name}, {part}.")
+
+
+def rebuild(
+    answers: Mapping[str, str], todos: Sequence[Todo], verdicts_on: Mapping[str, Sequence[Verdict]]
+) -> NotebookNode:
+    """The notebook that grades some answers in one kernel.
+
+    Args:
+        answers: {TODO: source}; the others are left out.
+        todos: of the course, in order.
+        verdicts_on: {TODO: its verdict cells}.
+    """
+    cells = [_code("setup", "import verdicts\ndesk = verdicts.kernel_desk()")]
+    references = {todo.name: todo.reference for todo in todos}
+    given: set[str] = set()
+    for todo in todos:
+        if todo.name not in answers:
+            continue
+        # The reference comes no earlier than an answer that may call it: answers to that TODO
+        # itself were run and judged before.
+        for needed in verdicts.NEEDS.get(todo.name, ()):
+            if needed not in given:
+                call = f"desk.give({needed!r}, {references[needed]!r})"
+                cells.append(_code(f"{needed}-reference", call))
+                given.add(needed)
+        source = without_checks(answers[todo.name])
+        cells.append(_code(f"{todo.name}-answer", f"desk.answer({todo.name!r}, {source!r})"))
+        for one in verdicts_on.get(todo.name, ()):
+            call = f"desk.show({one.todo!r}, {one.part!r}, {one.seed})"
+            cells.append(_code(one.cell_id, call, one.text))
+        if todo.name in verdicts.REPORTED:
+            call = f"desk.report(*{verdicts.REPORTED[todo.name]!r})"
+            cells.append(_code(f"{todo.name}-report", call))
+    return nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
+
+
+def without_checks(source: str) -> str:
+    """An answer without calls of the lesson's checks below it, which are no part of it."""
+    tree = parsed(source)
+    if tree is None:
+        return source
+    lines = source.split("\n")
+    for node in tree.body:
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Call)
+            and _is_check(node.value)
+        ):
+            first, last = node.lineno - 1, node.end_lineno or node.lineno
+            if _alone(lines[first:last], node):
+                lines[first:last] = ["pass", *[""] * (last - first - 1)]
+    return "\n".join(lines)
+
+
+def is_stub(source: str, stub: str) -> bool:
+    """Whether nothing was answered: comments and spaces do not count."""
+    one, other = parsed(source), parsed(stub)
+    if one is None or other is None:
+        return not source.strip()
+    return not one.body or ast.dump(one) == ast.dump(other)
+
+
+def _is_check(call: ast.Call) -> bool:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return name.startswith("check_") and all(
+        isinstance(argument, ast.Call) and ast.unparse(argument) == "globals()"
+        for argument in call.args
+    )
+
+
+def _alone(lines: list[str], node: ast.Expr) -> bool:
+    """Whether a statement has its lines for itself."""
+    tree = parsed("\n".join(lines))
+    return tree is not None and [ast.dump(one) for one in tree.body] == [ast.dump(node)]
+
+
+def _code(identity: str, source: str, expected: str | None = None) -> NotebookNode:
+    """A cell; nbval compares its output only where there is an execution count."""
+    cell = nbformat.v4.new_code_cell(source, id=identity)
+    if expected is not None:
+        cell.execution_count = 1
+        cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=expected)]
+    return cell
+
+
+def _cells(path: Path) -> dict[str, Any]:
+    return {cell["id"]: cell for cell in json.loads(path.read_bytes())["cells"]}

@@ -1,0 +1,1 @@
+"""All that runs beside a student's code, and nothing else."""

@@ -1,0 +1,113 @@
+"""The figures above a written answer, as the student's notebook holds them: for a reader, no proof.
+
+They are copied as they are, if they begin like a PNG or JPEG file; nothing here decodes them.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from coursekit.collect.answers import Key, Wanted
+from coursekit.collect.archive import SubmissionError, read_all
+from coursekit.collect.layouts import Handin
+from coursekit.collect.names import file_name
+from coursekit.report.written import questions
+
+KINDS = {"image/png": (b"\x89PNG\r\n\x1a\n", ".png"), "image/jpeg": (b"\xff\xd8\xff", ".jpg")}
+MOST_FIGURES = 8  # of one answer: the last ones
+MAX_BYTES = 3_000_000  # of one figure
+MAX_BRACKETS = 1_000_000
+
+
+def save_figures(handin: Handin, folder: Path) -> dict[tuple[str, Key], list[str]]:
+    """Copy a student's figures into `folder/figures`.
+
+    Args:
+        handin: of one student.
+        folder: of the pages that show them.
+
+    Returns:
+        {(student, question): paths relative to the folder}; nothing of what cannot be read.
+    """
+    try:
+        notebooks = read_all(handin.places).notebooks
+    except SubmissionError:
+        return {}
+    found: dict[tuple[str, Key], list[str]] = {}
+    for name in sorted(notebooks):
+        cells = _cells(notebooks[name])
+        for wanted in questions():
+            pictures = list(_above(cells, wanted))[-MOST_FIGURES:]
+            if pictures:
+                key = handin.student, wanted.key
+                found[key] = [_save(handin.student, *picture, folder) for picture in pictures]
+    return found
+
+
+def _cells(data: bytes) -> list[dict[str, Any]]:
+    """The cells of a notebook of format 4; none of anything else."""
+    try:
+        if data.count(b"[") + data.count(b"{") > MAX_BRACKETS:
+            return []
+        return [cell for cell in json.loads(data)["cells"] if isinstance(cell, dict)]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
+
+
+def _above(cells: list[dict[str, Any]], wanted: Wanted) -> Iterator[tuple[bytes, str]]:
+    """Pictures and their suffixes, from the named cell before up to the answer."""
+    places = [i for i, cell in enumerate(cells) if wanted.cell_id in _ids(cell)]
+    places = places or [i for i, cell in enumerate(cells) if _grade_id(cell) == wanted.grade_id]
+    if not places:
+        return
+    start = places[-1]
+    while start > 0:
+        start -= 1
+        if _grade_id(cells[start]):
+            break
+    for cell in cells[start : places[-1]]:
+        outputs = cell.get("outputs")
+        for output in outputs if isinstance(outputs, list) else ():
+            data = output.get("data") if isinstance(output, dict) else None
+            if not isinstance(data, dict):
+                continue
+            for kind in KINDS:
+                if picture := _decoded(data.get(kind), kind):
+                    yield picture, KINDS[kind][1]
+                    break
+
+
+def _ids(cell: dict[str, Any]) -> tuple[Any, Any]:
+    metadata = cell.get("metadata")
+    return cell.get("id"), metadata.get("id") if isinstance(metadata, dict) else None
+
+
+def _grade_id(cell: dict[str, Any]) -> Any:
+    metadata = cell.get("metadata")
+    nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    return nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
+
+
+def _decoded(text: Any, kind: str) -> bytes:
+    lines = text if isinstance(text, list) else [text]
+    joined = "".join(line for line in lines if isinstance(line, str))
+    if len(joined) > MAX_BYTES * 4 // 3:
+        return b""
+    try:
+        picture = base64.b64decode(joined)
+    except (binascii.Error, ValueError):
+        return b""
+    return picture if picture.startswith(KINDS[kind][0]) else b""
+
+
+def _save(student: str, picture: bytes, suffix: str, folder: Path) -> str:
+    name = f"figures/{file_name(student)}-{hashlib.sha256(picture).hexdigest()[:12]}{suffix}"
+    path = folder / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture)
+    return name

@@ -1,0 +1,257 @@
+"""Grades → what people and programs read: a page for each student, CSV, JUnit XML.
+
+All that comes from a student (names, messages, code, notes) is escaped, and characters that do
+not show are made visible. What the grader could not grade is "not graded": never a zero.
+"""
+
+import base64
+import csv
+import hashlib
+import io
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from coursekit.collect.answers import read_release
+from coursekit.collect.names import file_name, one_line, visible
+from coursekit.collect.one_notebook.find import TITLE
+from coursekit.records import OPEN, SINGLE, Grade, Outcome, Submission
+from coursekit.report.likeness import Likeness
+from coursekit.sandbox import SAYS
+from styletools._files import write_text
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+SHOWN = {"infrastructure": "not graded"}  # a status in other words
+PLAIN = MarkdownIt("zero", {"html": False}).enable(
+    ["backticks", "blockquote", "code", "emphasis", "escape", "fence", "heading", "list", "table"]
+)
+"""Markdown of students: no HTML, no links, no pictures; those stay as they were written."""
+MARKS = {
+    "passed": "✓",
+    "wrong": "✗",
+    "different": "?",
+    "not attempted": "–",
+    "raised": "✗",
+    "timed out": "✗",
+    "out of memory": "✗",
+    "tampered": "✗",
+    "infrastructure": "!",
+    "refused": "!",
+    "read": "✎",
+    "to be read": "…",
+}
+MEANINGS = {
+    "passed": "Every test passed.",
+    "wrong": "It runs, and its results are not those asked for.",
+    "different": "It does something else, perhaps on purpose: a person has to look at it.",
+    "not attempted": "The answer is as it was handed out, or is not there.",
+    "raised": "It stopped with an error.",
+    "timed out": "It did not end in the time that it had.",
+    "out of memory": "It took more memory than it had.",
+    "tampered": "It calls what it should be itself, or interferes with the grading.",
+    "infrastructure": "The grader failed, not the student: no points are lost; grade it again.",
+    "refused": "Nothing of the hand-in could be read: no points are lost until a person decides.",
+    "read": "A person has read it.",
+    "to be read": "A person will read it.",
+}
+
+
+def write_reports(
+    folder: Path,
+    grades: Sequence[Grade],
+    submissions: Mapping[str, Submission] | None = None,
+    likenesses: Mapping[str, Sequence[Likeness]] | None = None,
+) -> list[Path]:
+    """Write `students/NAME.html` of each grade, `grades.csv` and `grades.xml`.
+
+    Args:
+        folder: for the results; it is made.
+        grades: of the class.
+        submissions: {student: submission}, where the graded code is to be shown.
+        likenesses: what `likeness.alike` found; who the others are is in the table alone.
+
+    Returns:
+        The paths of what was written.
+    """
+    submissions, likenesses = submissions or {}, likenesses or {}
+    grades = sorted(grades, key=lambda grade: grade.student)
+    texts = {
+        folder / "grades.csv": class_csv(grades, likenesses),
+        folder / "grades.xml": junit_xml(grades),
+    }
+    for grade in grades:
+        path = folder / "students" / f"{file_name(grade.student)}.html"
+        more = [likeness.anonymous for likeness in likenesses.get(grade.student, ())]
+        texts[path] = student_page(grade, submissions.get(grade.student), more)
+    for path, text in texts.items():
+        write_text(path, text)
+    return list(texts)
+
+
+def student_page(
+    grade: Grade, submission: Submission | None = None, notes: Sequence[str] = ()
+) -> str:
+    """One student's page, as HTML that needs nothing beside it; the same grade, the same bytes."""
+    lessons: dict[str, list[Outcome]] = {}
+    for outcome in grade.outcomes:
+        lessons.setdefault(outcome.lesson, []).append(outcome)
+    answers = submission.answers if submission else {}
+    return render(
+        "student.html",
+        grade=grade,
+        graded=sum(o.possible for o in grade.outcomes if o.status not in OPEN),
+        lessons=lessons,
+        code={key: answer.source for key, answer in answers.items()},
+        refused=submission.refused if submission else "",
+        notes=tuple(dict.fromkeys((*grade.notes, *notes))),
+    )
+
+
+def render(template: str, images: bool = False, **values: object) -> str:
+    """Fill a template; everything is escaped, and no script can run in the page.
+
+    Args:
+        template: a file of `templates/`.
+        images: allow pictures, of the page's own folder.
+        values: for the template.
+    """
+    style = (TEMPLATES / "page.css").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    policy += "; img-src 'self' file:" if images else ""
+    return _template(template).render(
+        style=style,
+        policy=policy,
+        marks=MARKS,
+        meanings=MEANINGS,
+        shown=SHOWN,
+        sandbox_says=SAYS,
+        open=OPEN,
+        titles=lesson_titles(),
+        **values,
+    )
+
+
+def class_csv(
+    grades: Sequence[Grade], likenesses: Mapping[str, Sequence[Likeness]] | None = None
+) -> str:
+    """A table of the class for a spreadsheet: points and status of each TODO.
+
+    Where something could not be graded, its points and the total are empty. A text that a
+    spreadsheet would take for a formula begins with an apostrophe.
+    """
+    todos = todo_keys(grades)
+    header = ["student", "points", "possible", "graded"]
+    header += [f"{lesson}/{name} points" for lesson, name in todos]
+    header += [f"{lesson}/{name} status" for lesson, name in todos]
+    rows: list[list[str]] = [[*header, "sandbox", "notes"]]
+    for grade in grades:
+        found = {(o.lesson, o.grade_id): o for o in grade.outcomes}
+        row = [one_line(grade.student), number(grade.points) if grade.complete else ""]
+        row += [number(grade.possible), "complete" if grade.complete else "incomplete"]
+        row += [_points(found.get(todo)) for todo in todos]
+        row += [found[todo].status if todo in found else "" for todo in todos]
+        named = [likeness.named for likeness in (likenesses or {}).get(grade.student, ())]
+        notes = " | ".join(one_line(note) for note in (*grade.notes, *named))
+        rows.append([*row, grade.sandbox, notes])
+    return csv_text(rows)
+
+
+def csv_text(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as CSV, guarded; with the mark by which Excel knows UTF-8."""
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows([[guarded(cell) for cell in row] for row in rows])
+    return "\ufeff" + buffer.getvalue()
+
+
+def junit_xml(grades: Sequence[Grade]) -> str:
+    """As CI systems read it: a suite for each student, a test for each TODO.
+
+    What has full points passed, "infrastructure" and "refused" are errors, an answer that is still
+    to be read is skipped, and all else is a failure.
+    """
+    root = ElementTree.Element("testsuites", name="coursekit")
+    for grade in grades:
+        kinds = [_junit_kind(outcome) for outcome in grade.outcomes]
+        suite = ElementTree.SubElement(
+            root,
+            "testsuite",
+            name=one_line(grade.student),
+            tests=str(len(grade.outcomes)),
+            failures=str(kinds.count("failure")),
+            errors=str(kinds.count("error")),
+            skipped=str(kinds.count("skipped")),
+        )
+        for outcome, kind in zip(grade.outcomes, kinds, strict=True):
+            where = f"{one_line(grade.student)}.{outcome.lesson}"
+            case = ElementTree.SubElement(suite, "testcase", classname=where, name=outcome.grade_id)
+            if kind:
+                points = f"{number(outcome.points)} of {number(outcome.possible)} points"
+                gained = "not graded" if outcome.status in OPEN else points
+                result = ElementTree.SubElement(
+                    case, kind, type=outcome.status, message=f"{outcome.status}: {gained}"
+                )
+                result.text = visible(outcome.message)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=False) + "\n"
+
+
+def todo_keys(grades: Sequence[Grade]) -> list[tuple[str, str]]:
+    """(lesson, grade_id) of every TODO, in the order in which grades have them."""
+    return list(dict.fromkeys((o.lesson, o.grade_id) for grade in grades for o in grade.outcomes))
+
+
+def number(points: float) -> str:
+    """Points as people write them: 5, 2.5."""
+    return f"{round(points, 2):g}"
+
+
+@lru_cache(maxsize=1)
+def lesson_titles() -> dict[str, str]:
+    """{"02_gram": "2 · The Gram matrix"}, from the notebooks' own headings."""
+    titles = {SINGLE: TITLE}
+    for lesson in read_release().lessons:
+        texts = [s for key, s in read_release().given.items() if key.startswith(f"{lesson}-")]
+        heads = [text[2:].split("\n")[0] for text in texts if text.startswith("# ")]
+        titles[lesson] = heads[0] if heads else lesson
+    return titles
+
+
+def _points(outcome: Outcome | None) -> str:
+    return "" if outcome is None or outcome.status in OPEN else number(outcome.points)
+
+
+def _junit_kind(outcome: Outcome) -> str:
+    if outcome.status in OPEN:
+        return "skipped" if outcome.status == "to be read" else "error"
+    return "" if outcome.points >= outcome.possible else "failure"
+
+
+def guarded(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell.startswith(FORMULA) and not _is_number(cell) else cell
+
+
+def _is_number(cell: str) -> bool:
+    return cell.removeprefix("-").replace(".", "", 1).isdigit()
+
+
+@lru_cache(maxsize=8)
+def _template(name: str) -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"visible": visible, "one_line": one_line, "number": number}
+    environment.filters["markdown"] = lambda text: Markup(MarkdownIt().render(text))  # ours alone
+    environment.filters["written"] = lambda text: Markup(PLAIN.render(text))
+    return environment.get_template(name)

@@ -1,0 +1,212 @@
+"""Written answers, for a person to grade: pages to read, a CSV for the points, merged afterwards.
+
+    GRADES/written/LESSON-QUESTION.html   every student's answer, with figures and rubric
+    GRADES/written.csv                    a row for each: points and a comment go in here
+
+Points that somebody entered are never overwritten. Where an answer has changed since it was read,
+its points no longer count, and the row says so.
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from coursekit.collect.answers import Key, Wanted, read_release
+from coursekit.collect.names import one_line
+from coursekit.collect.saved import words
+from coursekit.records import Grade, Outcome, Submission
+from coursekit.report.pages import csv_text, guarded, number, render
+from styletools._files import write_text
+from styletools.errors import StyletoolsError
+
+COLUMNS = ("student", "lesson", "question", "possible", "points", "comment", "answer", "state")
+UNREAD = "to be read"
+
+
+class WrittenError(StyletoolsError, ValueError):
+    """A table of points that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a person gave for an answer.
+
+    Attributes:
+        points: given, or None.
+        comment: for the student.
+        answer: the digest of the answer that was read.
+    """
+
+    points: float | None = None
+    comment: str = ""
+    answer: str = ""
+
+
+Marks = Mapping[tuple[str, Key], Mark]  # by student's name (on one line) and question
+
+
+def questions() -> tuple[Wanted, ...]:
+    """The written answers that the lessons ask for."""
+    return tuple(wanted for wanted in read_release().wanted if not wanted.names)
+
+
+def read_marks(path: Path) -> dict[tuple[str, Key], Mark]:
+    """Read `written.csv`, if it is there.
+
+    Raises:
+        WrittenError: points that are no number, or not between 0 and what the answer is worth; a
+            column that is missing; a row that is there twice.
+    """
+    if not path.exists():
+        return {}
+    text = path.read_text("utf-8-sig")
+    dialect = ";" if text.split("\n")[0].count(";") > text.split("\n")[0].count(",") else ","
+    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=dialect)
+    if missing := set(COLUMNS[:7]) - set(table.fieldnames or ()):
+        raise WrittenError(f"{path}: no column {', '.join(sorted(missing))}. Take it from a copy.")
+    marks: dict[tuple[str, Key], Mark] = {}
+    for row, found in enumerate(table, start=2):
+        cells = {name: _unguarded(found[name] or "") for name in COLUMNS[:7]}
+        key = cells["student"], (cells["lesson"], cells["question"])
+        if key in marks:
+            raise WrittenError(f"{path}, row {row}: {key[0]}, {key[1][1]} is there twice.")
+        points = _points(cells["points"], cells["possible"], f"{path}, row {row}")
+        marks[key] = Mark(points, cells["comment"], cells["answer"])
+    return marks
+
+
+def with_marks(grade: Grade, submission: Submission, marks: Marks) -> Grade:
+    """A grade with the written answers in it: "read", "to be read" or "not attempted"."""
+    if submission.single:
+        return grade  # the lessons' questions were not asked
+    outcomes = [_outcome(grade.student, submission, wanted, marks) for wanted in questions()]
+    return replace(grade, outcomes=tuple(sorted([*grade.outcomes, *outcomes], key=_place)))
+
+
+def _place(outcome: Outcome) -> float:
+    """In the lessons' order; an experiment stands before what is concluded from it."""
+    order = {wanted.key: place for place, wanted in enumerate(read_release().wanted)}
+    lesson, name = outcome.lesson, outcome.grade_id
+    first = min((place for key, place in order.items() if key[0] == lesson), default=len(order))
+    return order.get((lesson, name), order.get((lesson, f"{name}_inference"), first) - 0.5)
+
+
+def write_pages(
+    folder: Path,
+    submissions: Sequence[Submission],
+    marks: Marks,
+    figures: Mapping[tuple[str, Key], Sequence[str]] | None = None,
+    grades: Mapping[str, Grade] | None = None,
+) -> None:
+    """Write the pages and the table; points and comments that are there stay.
+
+    Args:
+        folder: of the grades.
+        submissions: of the class.
+        marks: what is in the table now.
+        figures: {(student, question): paths of pictures, relative to the pages}.
+        grades: {student: grade}, by which the reader sees what became of the code.
+    """
+    figures, grades = figures or {}, grades or {}
+    asked = (submission for submission in submissions if not submission.single)
+    submissions = sorted(asked, key=lambda submission: submission.student)
+    rows: list[list[str]] = [list(COLUMNS)]
+    for wanted in questions():
+        entries = []
+        for submission in submissions:
+            text = answer_text(submission, wanted)
+            mark = marks.get((one_line(submission.student), wanted.key), Mark())
+            rows.append(_row(submission, wanted, text, mark))
+            if text:
+                pictures = figures.get((submission.student, wanted.key), ())
+                about = _about(wanted, grades.get(submission.student))
+                entries.append((submission.student, text, mark, rows[-1][-1], pictures, about))
+        page = render(
+            "written.html",
+            images=True,
+            wanted=wanted,
+            entries=entries,
+            empty=len(submissions) - len(entries),
+            read=sum(entry[3] == "read" for entry in entries),
+        )
+        write_text(folder / "written" / f"{wanted.cell_id}.html", page)
+    known = {(row[0], (row[1], row[2])) for row in rows}
+    for (student, (lesson, question)), mark in marks.items():  # of students who are not here now
+        if (student, (lesson, question)) not in known:
+            points = "" if mark.points is None else number(mark.points)
+            rows.append([student, lesson, question, "", points, mark.comment, mark.answer, "gone"])
+    write_text(folder / "written.csv", csv_text(rows))
+
+
+def _about(wanted: Wanted, grade: Grade | None) -> Outcome | None:
+    """What became of the code or the run that a text is about."""
+    name = wanted.grade_id.removesuffix("_explanation").removesuffix("_inference")
+    outcomes = grade.outcomes if grade else ()
+    return next((o for o in outcomes if (o.lesson, o.grade_id) == (wanted.lesson, name)), None)
+
+
+def answer_text(submission: Submission, wanted: Wanted) -> str:
+    """The student's text; "" where nothing but what was handed out is there."""
+    answer = submission.answers.get(wanted.key)
+    if answer is None or words(answer.source) in ("", words(wanted.stub)):
+        return ""
+    return answer.source
+
+
+def digest(text: str) -> str:
+    """By which a changed answer is noticed; spaces do not count."""
+    return hashlib.sha256(" ".join(text.split()).encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def _row(submission: Submission, wanted: Wanted, text: str, mark: Mark) -> list[str]:
+    points = "" if mark.points is None else number(mark.points)
+    state = _state(text, mark)
+    if mark.points is None or state == "read":
+        mark = replace(mark, answer=digest(text))
+    lesson, question = wanted.key
+    possible = number(wanted.points)
+    student = one_line(submission.student)
+    return [student, lesson, question, possible, points, mark.comment, mark.answer, state]
+
+
+def _state(text: str, mark: Mark) -> str:
+    if mark.points is None:
+        return UNREAD if text else "empty"
+    if mark.answer and mark.answer != digest(text):
+        return "changed since it was read: read it again, then empty `answer` in this row"
+    return "read"
+
+
+def _outcome(student: str, submission: Submission, wanted: Wanted, marks: Marks) -> Outcome:
+    mark = marks.get((one_line(student), wanted.key), Mark())
+    text = answer_text(submission, wanted)
+    lesson, name = wanted.key
+    state = _state(text, mark)
+    if state == "read" and mark.points is not None:
+        return Outcome(lesson, name, "read", mark.points, wanted.points, "", mark.comment)
+    if state == "empty" and submission.refused:
+        return Outcome(lesson, name, "refused", 0, wanted.points, "", submission.refused)
+    if state == "empty":
+        return Outcome(lesson, name, "not attempted", 0, wanted.points)
+    message = "The answer has changed since it was read." if mark.points is not None else ""
+    return Outcome(lesson, name, UNREAD, 0, wanted.points, "", message)
+
+
+def _points(text: str, possible: str, where: str) -> float | None:
+    if not text.strip():
+        return None
+    try:
+        points, most = float(text.replace(",", ".")), float(possible.replace(",", ".") or "inf")
+    except ValueError:
+        raise WrittenError(f"{where}: points {text!r}; write a number, or nothing.") from None
+    if not 0 <= points <= most:
+        raise WrittenError(f"{where}: {text} points; from 0 to {possible} can be given.")
+    return points
+
+
+def _unguarded(cell: str) -> str:
+    """Without the apostrophe that keeps a spreadsheet from taking it for a formula."""
+    return cell[1:] if cell.startswith("'") and guarded(cell[1:]) == cell else cell

@@ -1,0 +1,309 @@
+"""The command line. Torch is imported only by the commands that need it."""
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import click
+
+from styletools.cli import runs as cli_runs
+from styletools.config import CONVENTIONS, OPTIMIZERS, POOLINGS, PRECISIONS, PRESETS, TransferConfig
+from styletools.errors import StyletoolsError
+
+DIVERGED, WRONG_INPUT, INTERRUPTED = cli_runs.FAILED, 2, cli_runs.INTERRUPTED
+EXIT_CODES = """\b
+Exit codes:
+  0    done
+  1    the loss diverged (the last finite picture is kept), a run of a sweep failed,
+       or `doctor` found a fault
+  2    wrong input: a picture, weights, a setting or a path
+  130  interrupted; the same command goes on
+"""
+CHOICES = {
+    "optimizer": OPTIMIZERS, "convention": CONVENTIONS, "pooling": POOLINGS, "precision": PRECISIONS
+}  # fmt: skip
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+
+
+class Group(click.Group):
+    """Shows the kit's own errors as one message, not as a traceback."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Exit with 2 where the kit says what is wrong."""
+        try:
+            return super().invoke(context)
+        except StyletoolsError as error:
+            click.echo(f"Error: {error}", err=True)
+            context.exit(WRONG_INPUT)
+
+
+@click.group(cls=Group, epilog=EXIT_CODES)
+@click.version_option(package_name="styletools")
+def main() -> None:
+    """Neural style transfer, as in Gatys, Ecker & Bethge (CVPR 2016)."""
+
+
+main.add_command(cli_runs.sweep)
+main.add_command(cli_runs.runs)
+
+
+def _settings(command: Callable[..., None]) -> Callable[..., None]:
+    """One option for each field of `TransferConfig`, with its help text."""
+    for setting in reversed(dataclasses.fields(TransferConfig)):
+        name = setting.name
+        kind: Any = {"str": str, "int": int, "float": float}.get(str(_plain_type(setting)), str)
+        if name in CHOICES:
+            kind = click.Choice(CHOICES[name])
+        metavar = {"style_weights": "LAYER=W,…", "content_layers": "LAYER,…"}.get(name)
+        option = "--" + name.replace("_", "-")
+        command = click.option(
+            option, name, type=kind, metavar=metavar, help=setting.metadata["help"]
+        )(command)
+    return command
+
+
+def _plain_type(setting: "dataclasses.Field[Any]") -> str:
+    return getattr(setting.type, "__name__", str(setting.type))
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("content", required=False)
+@click.argument("style", required=False)
+@click.option("-o", "--output", metavar="OUT", help="A folder for the run, or a picture file.")
+@click.option("--preset", type=click.Choice(list(PRESETS)), help="Settings to begin with [fast].")
+@click.option("--config", "run", metavar="RUN", help="Do a run.json, its folder or a PNG again.")
+@click.option("--overwrite", is_flag=True, help="Replace a finished run in OUT.")
+@click.option("--restart", is_flag=True, help="Forget an unfinished run in OUT.")
+@_settings
+def stylize(
+    content: str | None,
+    style: str | None,
+    output: str | None,
+    preset: str | None,
+    run: str | None,
+    overwrite: bool,
+    restart: bool,
+    **settings: Any,
+) -> None:
+    """Paint CONTENT in the style of STYLE (paths or http addresses).
+
+    OUT becomes a folder with picture.png, loss_curve.png, losses.csv and run.json; where OUT ends
+    in .png or .jpg it is the picture alone. Ctrl-C keeps what is there; the same command goes on.
+    """
+    content, style, config = _what_to_do(content, style, preset, run, settings)
+    place = Path(output or f"outputs/{_stem(content)}-{_stem(style)}")
+    checkpoint = _prepare(place, overwrite, restart)
+
+    from styletools.transfer import DivergedError
+    from styletools.transfer import stylize as transfer
+
+    with _Progress(config.steps) as progress:
+        try:
+            result = transfer(content, style, config, progress.update, checkpoint)
+        except DivergedError as error:
+            _save(place, error.result, content, style)
+            checkpoint.unlink(missing_ok=True)
+            raise _Failed(f"{error}", place) from None
+    shown = _save(place, result, content, style)
+    backbone = result.environment["backbone"]
+    steps, seconds = len(result.loss_history), result.seconds
+    click.echo(f"{shown}: {steps} steps in {seconds:.1f} s on the {backbone} backbone.")
+    if result.stopped == "interrupted":
+        click.echo("Interrupted. To go on from here, give the same command again.", err=True)
+        sys.exit(INTERRUPTED)
+    checkpoint.unlink(missing_ok=True)
+    if result.stopped != "finished":
+        click.echo(f"Ended early: {result.stopped}.")
+
+
+@main.command()
+def doctor() -> None:
+    """Check that everything the kit needs is here: [OK] or [FAIL] for each requirement."""
+    from styletools.course.doctor import run_checks
+
+    results = list(run_checks())
+    for ok, text in results:
+        mark = click.style("[OK]  ", fg="green") if ok else click.style("[FAIL]", fg="red")
+        click.echo(f"{mark} {text}")
+    sys.exit(0 if all(ok for ok, _ in results) else 1)
+
+
+@main.command()
+@click.argument("folder", default=".", type=click.Path(exists=True, file_okay=False))
+def check(folder: str) -> None:
+    """Run the visible checks on the lessons' notebooks in FOLDER, and say what is missing.
+
+    Only what is saved is seen. Exit code 1: something is missing, or not right yet.
+    """
+    from styletools.cli.check import check_folder
+
+    missing = 0
+    for line, good in check_folder(Path(folder)):
+        click.echo(line)
+        missing += not good
+    click.echo(f"{missing} to go." if missing else "✓ Everything is there, and passes.")
+    sys.exit(1 if missing else 0)
+
+
+@main.group()
+def backbone() -> None:
+    """The weights that fill VGG19's shape."""
+
+
+@backbone.command()
+def status() -> None:
+    """Say which backbones are here and which one `auto` takes."""
+    from styletools import backbones
+
+    cached = backbones.imagenet_file()
+    there = f"in {cached}" if cached.exists() else "not here"
+    click.echo(f"auto      takes {backbones.resolve_backbone()}")
+    click.echo(f"offline   shipped, SHA-256 {backbones.file_sha256(backbones.OFFLINE)[:12]}…")
+    click.echo(f"imagenet  {there}")
+    if not cached.exists():
+        click.echo(f"          get it by {backbones.HOW_TO_GET_IMAGENET}")
+
+
+@backbone.command()
+def download() -> None:
+    """Fetch the ImageNet weights (548 MB), check them, keep their convolutions (80 MB)."""
+    from styletools import backbones
+
+    cached = backbones.imagenet_file()
+    if cached.exists():
+        click.echo(f"Already here: {cached}")
+        return
+    click.echo(f"Ready: {backbones.download_imagenet()}")
+
+
+@backbone.command()
+@click.argument("file", type=click.Path(dir_okay=False))
+@click.option("--backbone", "name", default="imagenet", show_default=True, help="Which weights.")
+@click.option("--float32", is_flag=True, help="80 MB in full precision, instead of 40 MB.")
+def export(file: str, name: str, float32: bool) -> None:
+    """Write weights to one small FILE (.safetensors) for the whole class."""
+    from styletools import backbones
+
+    path = backbones.export_backbone(file, name, half=not float32)
+    click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+@backbone.command("import")
+@click.argument("file", type=click.Path(dir_okay=False))
+def import_(file: str) -> None:
+    """Take a FILE that `export` wrote, so that imagenet needs no download."""
+    from styletools import backbones
+
+    click.echo(f"Ready: {backbones.import_backbone(file)}")
+
+
+class _Failed(click.ClickException):
+    exit_code = DIVERGED
+
+    def __init__(self, message: str, place: Path) -> None:
+        super().__init__(f"{message} It is in {place}.")
+
+
+class _Progress:
+    """A bar with loss and time left; knows nothing but the callback's records."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def __enter__(self) -> "_Progress":
+        from tqdm import tqdm
+
+        self.bar = tqdm(total=self.steps, unit="step", dynamic_ncols=True)
+        return self
+
+    def update(self, step: Any) -> None:
+        if self.bar.n == 0 and step.step > 1:
+            self.bar.initial = self.bar.n = step.step - 1
+            click.echo(f"Going on after step {step.step - 1}.", err=True)
+        self.bar.set_postfix_str(f"loss {step.losses['total']:.4g}", refresh=False)
+        self.bar.update(step.step - self.bar.n)
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+
+def _what_to_do(
+    content: str | None,
+    style: str | None,
+    preset: str | None,
+    run: str | None,
+    settings: dict[str, Any],
+) -> tuple[str, str, TransferConfig]:
+    """Pictures and settings: options over a run to do again over a preset."""
+    if run and preset:
+        raise click.UsageError("Give --config or --preset, not both.")
+    config = PRESETS[preset or "fast"]
+    if run:
+        from styletools.lab.run import load_run
+
+        description = load_run(run)
+        config = description["config"]
+        content, style = content or description["content"], style or description["style"]
+    if not content or not style:
+        raise click.UsageError("Give CONTENT and STYLE: two pictures.")
+    given = {name: value for name, value in settings.items() if value is not None}
+    if "style_weights" in given:
+        given["style_weights"] = _parse_weights(given["style_weights"])
+    if "content_layers" in given:
+        given["content_layers"] = tuple(given["content_layers"].split(","))
+    return content, style, config.replace(**given)
+
+
+def _parse_weights(text: str) -> dict[str, float]:
+    try:
+        pairs = [pair.split("=") for pair in text.split(",")]
+        return {layer.strip(): float(weight) for layer, weight in pairs}
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r}; write conv1_1=1,conv2_1=0.5", param_hint="--style-weights"
+        ) from None
+
+
+def _stem(source: str) -> str:
+    return Path(urlparse(source).path).stem or "picture"
+
+
+def _is_picture(place: Path) -> bool:
+    return place.suffix.lower() in PICTURE_SUFFIXES
+
+
+def _prepare(place: Path, overwrite: bool, restart: bool) -> Path:
+    """Check that the results can be written, before any work; returns the checkpoint's path."""
+    folder = place.parent if _is_picture(place) else place
+    checkpoint = folder / (f".{place.name}.checkpoint" if _is_picture(place) else "run.checkpoint")
+    result = place if _is_picture(place) else place / "run.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        checkpoint.with_suffix(".try").touch()
+        checkpoint.with_suffix(".try").unlink()
+    except OSError as error:
+        raise click.BadParameter(f"{folder} cannot be written: {error.strerror}.") from None
+    if restart:
+        checkpoint.unlink(missing_ok=True)
+    if result.exists() and not checkpoint.exists() and not overwrite:
+        raise click.BadParameter(
+            f"{result} is there already; give another -o, or --overwrite to replace it."
+        )
+    return checkpoint
+
+
+def _save(place: Path, result: Any, content: str, style: str) -> Path:
+    from styletools.images import save_image
+    from styletools.lab.run import describe, save_run
+
+    if not _is_picture(place):
+        return save_run(place, result, content, style) / "picture.png"
+    save_image(result.image, place, describe(result, content, style))
+    return place
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""Hand in: check that everything is there, write the report, pack the folder.
+
+from styletools.course import handin
+
+author = handin.Author("CS 101", "Ada Lovelace", "Prof. Babbage", "1815", "2026-11-30")
+handin.submit(author)
+"""
+
+import io
+import re
+import time
+import unicodedata
+import zipfile
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+
+from PIL import Image
+
+from styletools._files import atomic_path, write_text
+from styletools.course.handin import html
+from styletools.course.handin.read import TODOS, WRITTEN, Problem, Work, collect
+from styletools.course.handin.report import Author, Report, all_pictures, compose
+
+__all__ = ["TODOS", "WRITTEN", "Author", "Problem", "check", "submit"]
+
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the same input gives the same file
+RUNS_FOLDER = "runs"  # beside the notebooks, as in lesson 04
+LARGEST_FILE = 25_000_000  # bytes of a picture that goes along
+
+
+def check(folder: str | Path = ".") -> list[Problem]:
+    """Print and return what a complete hand-in still lacks.
+
+    Only what is saved is seen: save each notebook first. A wrong answer is no problem here, it is
+    handed in as it is, and the check says so.
+
+    Args:
+        folder: holds the student's notebooks.
+
+    Returns:
+        Nothing but an empty list, if all is there.
+    """
+    work = _with_runs(collect(folder))
+    _print(work, list(work.problems))
+    return list(work.problems)
+
+
+def submit(
+    author: Author,
+    folder: str | Path = ".",
+    output: str = "submission",
+    allow_incomplete: bool = False,
+) -> Path | None:
+    """Check the folder, write the report as HTML and PDF, and pack all that is handed in.
+
+    Args:
+        author: the title page.
+        folder: holds the student's notebooks; the results are written there too.
+        output: `<output>.zip` is to be handed in; `<output>/` holds the two reports to look at.
+        allow_incomplete: hand in although something is missing; the report's first page says so.
+
+    Returns:
+        The path of the ZIP file; None if something is missing, which is printed, or if there is
+        no lesson at all.
+    """
+    folder = Path(folder)
+    work = _with_runs(collect(folder))
+    problems = [*_unnamed(author), *work.problems]
+    if problems and not (allow_incomplete and work.notebooks):
+        _print(work, problems)
+        print("Nothing was written. To hand in all the same: submit(…, allow_incomplete=True).")
+        return None
+    from styletools.course.handin import pdf  # its fonts take a moment
+
+    report = compose(author, replace(work, problems=tuple(problems)))
+    page, document = html.render(report), pdf.render(report)
+    packed = _pack(report, work, page, document)
+    write_text(folder / output / "report.html", page)
+    _write(folder / output / "report.pdf", document)
+    target = folder / f"{output}.zip"
+    _write(target, packed)
+    _print(work, problems)
+    print(f"Written: {target} ({len(packed) / 1e6:.1f} MB). Hand in this file.")
+    print(f"Look at it first: {folder / output / 'report.html'} and report.pdf beside it.")
+    return target
+
+
+def _with_runs(work: Work) -> Work:
+    """With what there is of lesson 04's experiments, once that was run."""
+    tuning = work.notebooks.get("04_tuning")
+    if tuning is None or not tuning.executed:
+        return work
+    from styletools.course.handin import runs as experiments  # torch takes a moment
+
+    findings = experiments.look(work.folder / RUNS_FOLDER)
+    remedy = f"Run its cell in {tuning.path.name}: finished runs are kept there."
+    problems, notes = list(work.problems), list(work.notes)
+    for name, finding in findings.items():
+        where = f"{RUNS_FOLDER} · experiment_{name}"
+        if finding.status == "not attempted":
+            problems.append(Problem(where, "the run is not there", remedy))
+        elif finding.status != "passed":
+            says = f"{finding.status}: {finding.folder}: {finding.message}"
+            notes.append(f"{where}: {says} It is handed in as it is.")
+    good = [name for name, finding in findings.items() if finding.status == "passed"]
+    says = f"{RUNS_FOLDER}: {', '.join(good)} are there and agree with what is asked for"
+    return replace(work, problems=tuple(problems), notes=tuple(notes), runs=says if good else "")
+
+
+def _print(work: Work, problems: list[Problem]) -> None:
+    for notebook in work.notebooks.values():
+        minutes = max(0, time.time() - notebook.path.stat().st_mtime) / 60
+        print(f"{notebook.path.name}: last saved {_ago(minutes)}")
+    if work.runs:
+        print(work.runs)
+    for note in work.notes:
+        print(f"! {note}")
+    alike: dict[tuple[str, str, str], list[str]] = {}  # what one remedy helps is one entry
+    for problem in problems:
+        place, _, name = problem.where.partition(" · ")
+        alike.setdefault((place, problem.what, problem.remedy), []).append(name)
+    for (place, what, remedy), names in alike.items():
+        cells = f" · {', '.join(names)}" if names[0] else ""
+        print(f"✗ {place}{cells}: {what}\n    → {remedy}")
+    if problems:
+        things = "1 thing is" if len(problems) == 1 else f"{len(problems)} things are"
+        print(f"\n{things} missing. Only what is saved counts: save first (Ctrl+S).")
+    else:
+        print("✓ Everything is there.")
+
+
+def _ago(minutes: float) -> str:
+    if minutes < 120:
+        return f"{minutes:.0f} minutes ago"
+    return (
+        f"{minutes / 60:.0f} hours ago" if minutes < 48 * 60 else f"{minutes / 1440:.0f} days ago"
+    )
+
+
+def _unnamed(author: Author) -> Iterator[Problem]:
+    for field in fields(author):
+        if not getattr(author, field.name):
+            remedy = "Fill in what handin.Author asks for."
+            yield Problem(f"title page · {field.name}", "empty", remedy)
+
+
+def _pack(report: Report, work: Work, page: str, document: bytes) -> bytes:
+    """The ZIP file: one folder, its files sorted, no times in it."""
+    files = {"report.html": page.encode(), "report.pdf": document}
+    for path in [*(notebook.path for notebook in work.notebooks.values()), *work.others]:
+        files[path.name] = path.read_bytes()
+    for path in sorted((work.folder / "images").rglob("*")):
+        name = path.relative_to(work.folder).as_posix()
+        if "/." not in name and _is_picture(path):
+            files[name] = path.read_bytes()
+    for name, data in _packed_runs(work).items():
+        files[f"{RUNS_FOLDER}/{name}"] = data
+    for name, picture in all_pictures(report):
+        files[f"images/report/{name}"] = picture.data
+    files["README.md"] = _readme(report, sorted(files)).encode()
+    root = _folder_name(report.author)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(f"{root}/{name}", ZIP_DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, files[name])
+    return buffer.getvalue()
+
+
+def _packed_runs(work: Work) -> dict[str, bytes]:
+    from styletools.course.handin import runs as experiments  # torch takes a moment
+
+    return experiments.packed(work.folder / RUNS_FOLDER)
+
+
+def _readme(report: Report, names: list[str]) -> str:
+    author = report.author
+    listed = "\n".join(f"- `{name}`" for name in names)
+    warning = "" if not report.missing else "\n**Incomplete**: see the first page of the report.\n"
+    return f"""# {author.course}: neural style transfer
+
+{author.author} ({author.student_id}), for {author.professor}, {report.date}
+{warning}
+Read `report.pdf` or `report.html` (the same text). The notebooks hold all outputs; to run them
+again, install the course kit (`pip install -e .` in its folder) and open them in JupyterLab.
+
+## Files
+{listed}
+"""
+
+
+def _folder_name(author: Author) -> str:
+    """COURSE_First_Last, in letters that every system can unpack."""
+    parts = [author.course.replace(" ", "-"), *author.author.split()]
+    names = []
+    for part in parts:
+        plain = unicodedata.normalize("NFKD", part.replace("ß", "ss"))
+        plain = "".join(c for c in plain if not unicodedata.combining(c))
+        names.append(re.sub(r"[^\w-]+", "", plain).strip("-_"))
+    return "_".join(filter(None, names))[:80] or "submission"
+
+
+def _is_picture(path: Path) -> bool:
+    known = path.suffix.lower() in Image.registered_extensions()
+    return known and path.is_file() and path.stat().st_size <= LARGEST_FILE
+
+
+def _write(path: Path, data: bytes) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)

@@ -1,0 +1,305 @@
+"""What the report says, in order, for both the HTML file and the PDF."""
+
+import datetime
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from styletools._files import file_sha256
+from styletools.course.handin.read import (
+    CLAIMS,
+    COMMENT,
+    RUNS,
+    TODOS,
+    Cell,
+    Notebook,
+    Work,
+    cells_after,
+    cells_before,
+    is_unwritten,
+    own_pictures,
+)
+
+WIDEST = 1400  # pixels of a picture in the report
+TALLEST = 1800
+LARGE_PNG = 500_000  # bytes; a larger one becomes a JPEG
+LONGEST_OUTPUT = 40  # lines
+SOLUTION_MARK = re.compile(r"#\s*(BEGIN|END) SOLUTION")
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who hands in, as the title page says it. The date reads 2026-11-30."""
+
+    course: str
+    author: str
+    professor: str
+    student_id: str
+    date: str
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):  # an ID is often written as a number
+            object.__setattr__(self, entry.name, str(getattr(self, entry.name)).strip())
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An encoded picture with its size in pixels."""
+
+    data: bytes
+    kind: str  # "png" or "jpeg"
+    width: int
+    height: int
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A section (level 1) or subsection (2)."""
+
+    level: int
+    text: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Prose:
+    """Markdown; `pictures` are those pasted into it, by name."""
+
+    markdown: str
+    pictures: dict[str, Picture] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Label:
+    """A small heading within a subsection."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Code:
+    """The student's Python."""
+
+    source: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a cell printed."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Pictures: side by side if they are small and alike, else one below the other."""
+
+    pictures: tuple[Picture, ...]
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether they fit into one row."""
+        wide = any(picture.width > 1.7 * picture.height for picture in self.pictures)
+        return 1 < len(self.pictures) <= 3 and not wide
+
+
+@dataclass(frozen=True)
+class Note:
+    """One line about the work: good, bad or plain."""
+
+    tone: str
+    text: str
+
+
+Block = Heading | Prose | Label | Code | Output | Figures | Note
+
+
+@dataclass(frozen=True)
+class Report:
+    """The whole report."""
+
+    author: Author
+    cover: Picture | None
+    missing: tuple[str, ...]
+    blocks: tuple[Block, ...]
+
+    @property
+    def date(self) -> str:
+        """The date as one writes it: 30 November 2026."""
+        try:
+            date = datetime.date.fromisoformat(self.author.date)
+        except ValueError:
+            return self.author.date
+        return f"{date.day} {date:%B} {date.year}"
+
+
+def compose(author: Author, work: Work) -> Report:
+    """Put the student's work into the order that the assignment asks for."""
+    losses, tuning = (work.notebooks.get(name) for name in ("03_losses", "04_tuning"))
+    chosen = _own_pictures(losses, work.folder) if losses else []
+    results = _shown(cells_after(losses, "own_pictures")) if losses else []
+    blocks: list[Block] = [Heading(1, "My pictures", "pictures")]
+    blocks += [Figures(tuple(chosen))] if chosen else []
+    blocks += [Figures(tuple(results))] if results else []
+    if not results:
+        blocks.append(Note("bad", "No picture of a style transfer was saved in lesson 03."))
+    blocks.append(Heading(1, "What I built, and why it works", "todos"))
+    for notebook in work.notebooks.values():
+        blocks += _todos(notebook, work.verdicts)
+    blocks.append(Heading(1, "Experiments", "experiments"))
+    for name, (lesson, title) in RUNS.items():
+        blocks.append(Heading(2, title, name))
+        blocks += _run(work.notebooks.get(lesson), name)
+    compared = _shown(cells_before(tuning, CLAIMS)) if tuning else []
+    if compared:
+        blocks += [Heading(2, "All runs compared", "compared"), Figures(tuple(compared))]
+    blocks.append(Heading(1, "Two claims that cannot be", "claims"))
+    blocks += _written(tuning, CLAIMS)
+    own = _shown(cells_after(tuning, CLAIMS)) if tuning else []
+    if own:
+        blocks += [Heading(1, "My own experiments", "own"), Figures(tuple(own))]
+    blocks += [Heading(1, "Files", "files"), Prose(_files(work))]
+    missing = tuple(f"{problem.where}: {problem.what}" for problem in work.problems)
+    cover = next(iter([*results, *chosen]), None)
+    return Report(author, cover, missing, tuple(blocks))
+
+
+def encode(data: bytes, caption: str = "") -> Picture | None:
+    """A picture fit for the report: no larger than it needs to be. None if it is broken."""
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            kind = (opened.format or "").lower()
+            image = ImageOps.exif_transpose(opened)
+            image.load()
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError):
+        return None
+    fits = image.width <= WIDEST and image.height <= TALLEST and len(data) <= LARGE_PNG
+    if not fits or kind not in ("png", "jpeg") or image.mode not in ("RGB", "RGBA", "L"):
+        image = _on_white(image)
+        image.thumbnail((WIDEST, TALLEST), Image.Resampling.LANCZOS)
+        data, kind = _saved(image)
+    return Picture(data, kind, image.width, image.height, caption)
+
+
+def all_pictures(report: Report) -> Iterator[tuple[str, Picture]]:
+    """Each picture of the report with a file name that says where it stands."""
+    section, count = "", 0
+    for block in report.blocks:
+        if isinstance(block, Heading):
+            section, count = block.anchor, 0
+        shown = block.pictures if isinstance(block, Figures) else ()
+        for picture in shown:
+            count += 1
+            suffix = "jpg" if picture.kind == "jpeg" else "png"
+            yield f"{section}_{count}.{suffix}", picture
+
+
+def _todos(notebook: Notebook, verdicts: dict[str, str]) -> Iterator[Block]:
+    """Each TODO of a notebook with its code, what the check said, and the explanations."""
+    for cell in notebook.cells:
+        name = cell.grade_id
+        if name in TODOS:
+            yield Heading(2, TODOS[name][1], name)
+            yield Code(_source(cell))
+            status = verdicts.get(name, "not run")
+            tone = {"passed": "good", "not run": "plain", "different": "plain"}.get(status, "bad")
+            text = "visible checks passed" if status == "passed" else f"visible checks: {status}"
+            yield Note(tone, text)
+        elif name.endswith("_explanation"):
+            yield Label("Explanation")
+            yield from _written(notebook, name)
+
+
+def _run(notebook: Notebook | None, name: str) -> Iterator[Block]:
+    """A run: its settings, its pictures, its numbers, and what the student concludes."""
+    cells = cells_before(notebook, f"{name}_inference") if notebook else []
+    yield from (Code(_source(cell)) for cell in cells if cell.grade_id == name)
+    pictures = _shown(cells)
+    yield Figures(tuple(pictures)) if pictures else Note("bad", "No picture was saved.")
+    printed = "\n".join(filter(None, map(_printed, cells)))
+    if printed:
+        yield Output(printed)
+    yield Label("Inference")
+    yield from _written(notebook, f"{name}_inference")
+
+
+def _written(notebook: Notebook | None, name: str) -> Iterator[Block]:
+    position = notebook.find(name) if notebook else []
+    cell = notebook.cells[position[0]] if notebook and position else None
+    if cell is None or is_unwritten(cell):
+        yield Note("bad", "Not written yet.")
+        return
+    pasted = {name: encode(data, name) for name, data in cell.attachments.items()}
+    text = COMMENT.sub("", cell.source).strip()
+    yield Prose(text, {name: picture for name, picture in pasted.items() if picture})
+
+
+def _source(cell: Cell) -> str:
+    """Code without nbgrader's marks."""
+    lines = [line for line in cell.source.split("\n") if not SOLUTION_MARK.search(line)]
+    return "\n".join(lines).strip("\n")
+
+
+def _shown(cells: list[Cell]) -> list[Picture]:
+    """The pictures that cells show."""
+    return [shown for cell in cells for data in cell.pictures if (shown := encode(data))]
+
+
+def _printed(cell: Cell) -> str:
+    """What a cell printed and returned, as far as it is text."""
+    texts = [cell.printed]
+    for output in cell.outputs:
+        data = output.get("data", {})
+        if "text/plain" in data and not any(k.startswith(("image/", "application/")) for k in data):
+            text = data["text/plain"]
+            texts.append("".join(text) if isinstance(text, list) else str(text))
+    lines = [
+        line
+        for text in texts
+        if text and not re.fullmatch(r"<.*>", text, re.DOTALL)
+        for line in text.split("\n")
+    ]
+    if len(lines) > LONGEST_OUTPUT:
+        left = len(lines) - LONGEST_OUTPUT
+        lines = [*lines[:LONGEST_OUTPUT], f"… {left} more lines in the notebook"]
+    return "\n".join(lines)
+
+
+def _own_pictures(notebook: Notebook, folder: Path) -> list[Picture]:
+    """The student's content and style, where the notebook names them as files."""
+    found = []
+    for role, path in own_pictures(notebook).items():
+        file = folder / path
+        picture = encode(file.read_bytes(), f"My {role}: {file.name}") if file.is_file() else None
+        if picture:
+            found.append(picture)
+    return found
+
+
+def _files(work: Work) -> str:
+    rows = [
+        f"| {notebook.path.name} | `{file_sha256(notebook.path)[:16]}` |"
+        for notebook in work.notebooks.values()
+    ]
+    return "\n".join(["| notebook | SHA-256 begins with |", "|---|---|", *rows])
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    rgba = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+
+
+def _saved(image: Image.Image) -> tuple[bytes, str]:
+    """As PNG if that is small (figures), else as JPEG (photographs)."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    if buffer.tell() <= LARGE_PNG:
+        return buffer.getvalue(), "png"
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=90, optimize=True)
+    return buffer.getvalue(), "jpeg"

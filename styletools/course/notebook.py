@@ -1,0 +1,121 @@
+"""What the lessons share: figures that show in a notebook, progress of a run, and a quick mode."""
+
+import io
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from styletools.images import to_image
+from styletools.transfer import Step
+
+QUICK = os.environ.get("STYLETOOLS_QUICK", "") not in ("", "0")
+"""True where the kit's own tests run the lessons: smaller pictures, fewer steps."""
+
+DOTS_PER_INCH = 80
+
+
+def begin() -> None:
+    """Make figures appear below the cell that returns them; the first cell of a lesson calls it.
+
+    Outside a notebook it does nothing.
+    """
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if shell is None:
+        return
+    formatters = shell.display_formatter.formatters
+    formatters["image/jpeg"].for_type(Figure, _jpeg)
+    formatters["image/png"].for_type(Figure, _png)
+    formatters["text/plain"].for_type(Figure, lambda _, printer, __: printer.text("Figure"))
+
+
+def steps(number: int) -> int:
+    """`number`; a twentieth of it in the quick mode."""
+    return max(1, number // 20) if QUICK else number
+
+
+def size(pixels: int) -> int:
+    """`pixels`; at most 64 in the quick mode."""
+    return min(pixels, 64) if QUICK else pixels
+
+
+class Progress:
+    """A line that is rewritten as a run goes on, and pictures kept on the way.
+
+    It is a callback for `stylize`; a loop written by hand takes `watch(loss_of)` for its loss.
+
+    Attributes:
+        pictures: {step: PIL image} of every `show_every`-th step.
+    """
+
+    def __init__(self, steps: int, show_every: int = 400) -> None:
+        self.steps, self.show_every = steps, show_every
+        self.step = 0
+        self.pictures: dict[int, Image.Image] = {}
+        self._handle: Any = None
+        self._started = self._shown = time.monotonic()
+
+    def __call__(self, record: Step) -> None:
+        """One step of `stylize`."""
+        self.update(record.image, record.losses["total"])
+
+    def watch(self, loss_of: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        """The same loss, with each call counted as a step."""
+
+        def watched(target: Tensor) -> Tensor:
+            total = loss_of(target)
+            self.update(target, total)
+            return total
+
+        return watched
+
+    def update(self, target: Tensor, total: Tensor | float) -> None:
+        """Count a step; `target` is (1, 3, H, W), normalised, and `total` its loss."""
+        self.step += 1
+        if self.step % self.show_every == 0:
+            self.pictures[self.step] = to_image(target)
+        now, last = time.monotonic(), self.step == self.steps
+        if last or now - self._shown > 0.5:
+            self._shown = now
+            value = float(total.detach() if isinstance(total, Tensor) else total)
+            left = (now - self._started) / self.step * (self.steps - self.step)
+            rest = "" if last else f", {left:.0f} s left"
+            self._say(f"step {self.step} of {self.steps}: loss {value:.3g}{rest}")
+
+    def _say(self, text: str) -> None:
+        from IPython.display import display
+
+        bundle = {"text/plain": text}
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+
+
+def _jpeg(figure: Figure) -> bytes | None:
+    """Figures with photographs: a tenth of the size of a PNG."""
+    return _encode(figure, "jpeg") if _has_photograph(figure) else None
+
+
+def _png(figure: Figure) -> bytes | None:
+    return None if _has_photograph(figure) else _encode(figure, "png")
+
+
+def _has_photograph(figure: Figure) -> bool:
+    images = [image for axis in figure.axes for image in axis.get_images()]
+    return any((array := image.get_array()) is not None and array.ndim == 3 for image in images)
+
+
+def _encode(figure: Figure, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"pil_kwargs": {"quality": 85}}
+    if kind == "png":
+        options = {"metadata": {"Software": None}}  # matplotlib's version changes
+    figure.savefig(buffer, format=kind, dpi=DOTS_PER_INCH, bbox_inches="tight", **options)
+    return buffer.getvalue()

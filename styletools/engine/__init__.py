@@ -1,0 +1,1 @@
+"""Faster, smaller, resumable: what no lesson needs."""

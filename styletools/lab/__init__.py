@@ -1,0 +1,1 @@
+"""Many runs: kept, planned, compared (lesson 4)."""

@@ -1,0 +1,454 @@
+"""Runs that are kept: a `RunStore` is a folder of runs' folders.
+
+It finds a run again by what it was made of, so that nothing is computed twice, and it may be killed
+at any moment: a run's folder appears whole.
+"""
+
+import errno
+import itertools
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlparse
+
+from filelock import FileLock, Timeout
+from PIL import Image
+from torch import Tensor
+
+from styletools._files import sync_folder
+from styletools.backbones import Backbone, load_backbone
+from styletools.config import PRECISIONS, TransferConfig
+from styletools.errors import CheckpointError, ConfigError, StyletoolsError
+from styletools.images import Source, load_image, save_image, to_image
+from styletools.lab.measure import measure
+from styletools.lab.run import UNFINISHED, Run, describe, load_previews, preview_path, write_run
+from styletools.transfer import (
+    Callback,
+    DivergedError,
+    Step,
+    TransferResult,
+    picture_sha256,
+    run_key,
+    stylize,
+)
+
+PREVIEWS = 10  # pictures kept on the way, at most
+LOCK_SECONDS = 120.0  # that one run's files may take another process to write
+NAME_DIGITS = 12  # of the key, in a folder's name
+UNFINISHED_WORK = ".unfinished"  # folder of what interrupted runs go on from
+HIDDEN = ".hidden-"  # begins the name of a folder that is being written or removed
+LARGEST = 16_384  # pixels: a picture that has no path is kept in its own size
+
+
+class StoreError(StyletoolsError, OSError):
+    """The store's folder cannot be read or written: disk full, no permission, a hanging lock."""
+
+
+class StoppedError(StyletoolsError):
+    """A run was stopped before its end; `result` is what there is, the next `run` goes on."""
+
+    def __init__(self, result: TransferResult) -> None:
+        done, steps = len(result.loss_history), result.config.steps
+        super().__init__(
+            f"The run was {result.stopped} after {done} of at most {steps} steps; "
+            "asked for again, it goes on from there."
+        )
+        self.result = result
+
+
+@dataclass(frozen=True)
+class Order:
+    """A run that is asked for, with all that it needs in memory.
+
+    Attributes:
+        content: (1, 3, H, W), normalised.
+        style: likewise.
+        sources: the two as they were given: paths, addresses, pictures.
+        config: the settings.
+        backbone: the weights.
+        keys: {precision: `run_key`}; precision="auto" may come to either.
+    """
+
+    content: Tensor
+    style: Tensor
+    sources: tuple[Source | Tensor, Source | Tensor]
+    config: TransferConfig
+    backbone: Backbone
+    keys: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        content: Source | Tensor,
+        style: Source | Tensor,
+        config: TransferConfig | None = None,
+        backbone: Backbone | None = None,
+    ) -> Self:
+        """Load what `stylize` would load, and compute the keys."""
+        config = config or TransferConfig()
+        sources = (content, style)
+        backbone = backbone or load_backbone(config.backbone)
+        if not isinstance(content, Tensor):
+            content = load_image(content, config.max_size)
+        if not isinstance(style, Tensor):
+            style = load_image(style, size=(content.shape[-2], content.shape[-1]))
+        here = config.replace(device="cpu")  # the run may be done on another machine
+        keys = {
+            precision: run_key(content, style, here.replace(precision=precision), backbone)
+            for precision in PRECISIONS
+            if precision != "auto"
+        }
+        return cls(content, style, sources, config, backbone, keys)
+
+    @property
+    def wanted(self) -> list[str]:
+        """The keys of runs that fulfil it."""
+        precision = self.config.precision
+        return list(self.keys.values()) if precision == "auto" else [self.keys[precision]]
+
+    @property
+    def lock_name(self) -> str:
+        """The same for all precisions, so that "auto" excludes the one that it comes to."""
+        return self.keys["float32"][:32]
+
+
+class RunStore:
+    """A folder of runs.
+
+    Any number of processes may use it at once, and each may be killed at any moment.
+
+    Args:
+        folder: None takes `STYLETOOLS_RUNS`, else ./runs. Made when the first run is kept.
+    """
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self.folder = Path(folder or os.environ.get("STYLETOOLS_RUNS") or "runs")
+
+    def runs(self) -> list[Run]:
+        """The runs, newest first; unfinished ones that were saved are among them."""
+        runs = [run for run in self._read().values() if isinstance(run, Run)]
+        return sorted(runs, key=lambda run: (run.created, run.name), reverse=True)
+
+    def damaged(self) -> dict[Path, str]:
+        """Folders that are no whole runs, and why not. They are left alone."""
+        return {path: str(run) for path, run in self._read().items() if not isinstance(run, Run)}
+
+    def find(self, key: str) -> Run | None:
+        """The finished run of this key, whatever its folder is called."""
+        for path in self.folder.glob("[!.]*/run.json"):
+            with suppress(OSError, ConfigError):  # removed meanwhile, or damaged
+                if key.encode() not in path.read_bytes():
+                    continue
+                run = Run.read(path.parent)
+                if run.key == key and run.stopped not in UNFINISHED:
+                    return run
+        return None
+
+    def get(self, name: str) -> Run:
+        """A run by its folder's name, or by the first digits of its key.
+
+        Raises:
+            ConfigError: there is none, or more than one.
+        """
+        runs = self.runs()
+        named = [run for run in runs if run.name == name]
+        found = named or [run for run in runs if name and run.key.startswith(name)]
+        if len(found) != 1:
+            which = "several runs" if found else "no run"
+            known = ", ".join(run.name for run in found or runs) or "none yet"
+            raise ConfigError(f"{name!r} names {which} in {self.folder}; there are: {known}.")
+        return found[0]
+
+    def run(
+        self,
+        content: Source | Tensor,
+        style: Source | Tensor,
+        config: TransferConfig | None = None,
+        callback: Callback | None = None,
+        backbone: Backbone | None = None,
+    ) -> Run:
+        """The run of these pictures and settings: found, or computed and kept.
+
+        While another process computes it, this one waits for it. A run that diverges is kept as
+        well, with its last finite picture; `Run.diverged` tells.
+
+        Args:
+            content: as `stylize`; so are the others.
+            style: likewise.
+            config: likewise.
+            callback: likewise; not called where the run is found.
+            backbone: likewise.
+
+        Raises:
+            StoppedError: Ctrl-C, or the callback returned True. The next call goes on from there.
+            StoreError: the folder cannot be written.
+            ImageError, BackboneError, ConfigError: wrong input.
+        """
+        order = Order.of(content, style, config, backbone)
+        if found := self.found(order):
+            return found
+        with self.claim(order, wait=True):
+            return self.found(order) or self.compute(order, callback)
+
+    def save(
+        self,
+        result: TransferResult,
+        content: Source | Tensor,
+        style: Source | Tensor,
+        previews: Mapping[int, Image.Image] | None = None,
+        backbone: Backbone | None = None,
+    ) -> Run:
+        """Keep a result that was computed elsewhere; one that is there already is found.
+
+        Args:
+            result: finished, or stopped on the way, which `find` then never finds.
+            content: what `stylize` got.
+            style: likewise.
+            previews: {step: picture}.
+            backbone: what `stylize` got.
+
+        Raises:
+            StoreError: the folder cannot be written.
+        """
+        order = Order.of(content, style, result.config, backbone)
+        return self.keep(order, result, previews or {})
+
+    def delete(self, run: Run) -> None:
+        """Remove a run."""
+        with self._writing(), suppress(FileNotFoundError):
+            # At once, so that nobody sees half of it.
+            run.folder.rename(self.folder / f"{HIDDEN}{uuid.uuid4().hex}")
+
+    def forget_unfinished(self) -> int:
+        """Remove what interrupted runs would go on from; those going on now are left alone.
+
+        Returns:
+            How many were forgotten.
+        """
+        count = 0
+        for work in (self.folder / UNFINISHED_WORK).glob("*-*"):
+            with self._lock(work.name.rpartition("-")[0], wait=False) as ours:
+                if ours:
+                    shutil.rmtree(work)
+                    count += 1
+        return count
+
+    # What a sweep is made of
+
+    def found(self, order: Order) -> Run | None:
+        """The finished run that fulfils an order."""
+        return next((run for key in order.wanted if (run := self.find(key))), None)
+
+    @contextmanager
+    def claim(self, order: Order, wait: bool = False) -> Iterator[bool]:
+        """Keep other processes from computing the same run; freed by the system at a kill.
+
+        Args:
+            order: the run.
+            wait: for as long as another process holds it.
+
+        Yields:
+            Whether it is ours.
+        """
+        with self._lock(order.lock_name, wait) as ours:
+            yield ours
+
+    def compute(self, order: Order, callback: Callback | None = None) -> Run:
+        """Do a run that is claimed, from where it was left, and keep it."""
+        work = self.folder / UNFINISHED_WORK / f"{order.lock_name}-{order.config.precision}"
+        with self._on_disk():
+            work.mkdir(parents=True, exist_ok=True)
+            keep = Previews(
+                order.config.steps,
+                lambda step, picture: save_image(picture, preview_path(work, step)),
+                callback,
+            )
+            result = _go_on(order, keep, work)
+            if result.stopped in UNFINISHED:
+                raise StoppedError(result)
+            run = self.keep(order, result, load_previews(work))
+            shutil.rmtree(work, ignore_errors=True)
+            return run
+
+    def keep(
+        self, order: Order, result: TransferResult, previews: Mapping[int, Image.Image]
+    ) -> Run:
+        """Write a run's folder, so that it appears whole; one that is there already is returned."""
+        key = order.keys[result.config.precision]
+        content, style = order.sources
+        finished = result.stopped not in UNFINISHED
+        description = {
+            **describe(result, _path(content), _path(style)),
+            "key": key,
+            "created": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "content_sha256": picture_sha256(order.content),
+            "style_sha256": picture_sha256(order.style),
+            "measures": measure(result.image, order.content, order.style, order.backbone),
+        }
+        with self._writing():
+            if finished and (found := self.find(key)):
+                return found
+            folder = self.folder / f"{HIDDEN}{uuid.uuid4().hex}"
+            for name, source in (("content.png", content), ("style.png", style)):
+                if _path(source) is None:
+                    save_image(_unresized(source), folder / name)
+            write_run(folder, result, description, previews)
+            for path in (folder, *(path for path in folder.iterdir() if path.is_dir())):
+                sync_folder(path)
+            name = _name(content, style, key)
+            return Run.read(self._settle(folder, name if finished else f"{name}-stopped"))
+
+    def _settle(self, folder: Path, name: str) -> Path:
+        """Give the folder its name, or the next one that is free."""
+        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        place = next(place for n in names if not (place := self.folder / n).exists())
+        folder.rename(place)
+        sync_folder(self.folder)
+        return place
+
+    @contextmanager
+    def _lock(self, name: str, wait: bool) -> Iterator[bool]:
+        """Of a run, between processes; yields whether it is ours."""
+        with self._on_disk():
+            (self.folder / ".locks").mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / ".locks" / f"{name}.lock", poll_interval=0.2)
+        try:
+            with self._on_disk():
+                lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One process at a time changes the folder, so whatever is hidden there is left over."""
+        with self._on_disk():
+            (self.folder / ".locks").mkdir(parents=True, exist_ok=True)
+            try:
+                with FileLock(self.folder / ".locks" / "folder.lock", timeout=LOCK_SECONDS):
+                    self._sweep_up()
+                    try:
+                        yield
+                    finally:
+                        self._sweep_up()
+            except Timeout:
+                raise StoreError(
+                    f"Another process has been writing to {self.folder} for {LOCK_SECONDS:g} s; "
+                    "if it hangs, end it."
+                ) from None
+
+    def _sweep_up(self) -> None:
+        for left_over in self.folder.glob(f"{HIDDEN}*"):
+            shutil.rmtree(left_over, ignore_errors=True)
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        """An error of the disk is said as such."""
+        try:
+            yield
+        except (StyletoolsError, Timeout):
+            raise
+        except OSError as error:
+            raise self._disk_error(error.strerror or str(error)) from error
+        except RuntimeError as error:  # torch.save's way of saying that the disk is full
+            if "PytorchStreamWriter" not in str(error) and "unexpected pos" not in str(error):
+                raise
+            raise self._disk_error(os.strerror(errno.ENOSPC)) from error
+
+    def _disk_error(self, reason: str) -> StoreError:
+        return StoreError(
+            f"{self.folder} cannot be written: {reason}. All finished runs are kept; make room, "
+            "or take another folder, and do the same again."
+        )
+
+    def _folders(self) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
+        return [p for p in sorted(self.folder.iterdir()) if p.is_dir() and p.name[0] != "."]
+
+    def _read(self) -> dict[Path, "Run | ConfigError"]:
+        runs: dict[Path, Run | ConfigError] = {}
+        for folder in self._folders():
+            try:
+                runs[folder] = Run.read(folder)
+            except ConfigError as error:
+                runs[folder] = error
+        return runs
+
+
+class Previews:
+    """A callback that takes ten pictures on the way, evenly spaced, and hands each step on.
+
+    Args:
+        steps: of the whole run.
+        keep: takes a step and its picture.
+        callback: called with each step.
+    """
+
+    def __init__(
+        self,
+        steps: int,
+        keep: Callable[[int, Image.Image], object],
+        callback: Callback | None = None,
+    ) -> None:
+        self.every = -(-steps // PREVIEWS)
+        self.keep, self.callback = keep, callback
+
+    def __call__(self, step: Step) -> bool | None:
+        """One step of `stylize`."""
+        if step.step % self.every == 0:
+            self.keep(step.step, to_image(step.image))
+        return self.callback(step) if self.callback else None
+
+
+def finite(
+    content: Tensor,
+    style: Tensor,
+    config: TransferConfig,
+    callback: Callback | None,
+    checkpoint: Path | None,
+    backbone: Backbone,
+) -> TransferResult:
+    """`stylize`, where a loss that is not finite ends the run with the last finite picture."""
+    try:
+        return stylize(content, style, config, callback, checkpoint, backbone)
+    except DivergedError as error:
+        return error.result
+
+
+def _go_on(order: Order, callback: Callback, work: Path) -> TransferResult:
+    """Go on from the checkpoint; one that is damaged, or of another version, is thrown away."""
+    checkpoint = work / "run.checkpoint"
+    arguments = (order.content, order.style, order.config, callback, checkpoint, order.backbone)
+    try:
+        return finite(*arguments)
+    except CheckpointError:
+        for path in work.iterdir():
+            path.unlink()
+        return finite(*arguments)
+
+
+def _path(source: Source | Tensor) -> str | None:
+    return os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
+
+
+def _unresized(source: Source | Tensor) -> Tensor:
+    return source if isinstance(source, Tensor) else load_image(source, max_size=LARGEST)
+
+
+def _name(content: Source | Tensor, style: Source | Tensor, key: str) -> str:
+    """A folder name that a person can tell from others: photo-painting-1a2b3c4d5e6f."""
+    stems = [Path(urlparse(_path(source) or "picture").path).stem for source in (content, style)]
+    plain = [re.sub(r"[^\w.]+", "_", stem)[:40].strip("._") or "picture" for stem in stems]
+    return "-".join([*plain, key[:NAME_DIGITS]])

@@ -1,0 +1,275 @@
+"""Past runs: choose one or two, compare them, take their settings, their code, their picture."""
+
+import html
+import shutil
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import traitlets
+from anywidget import AnyWidget
+from PIL import Image
+
+from styletools.config import TransferConfig
+from styletools.errors import StyletoolsError
+from styletools.images import load_image, to_image
+from styletools.lab.run import UNFINISHED, Run
+from styletools.lab.store import RunStore
+from styletools.lab.studio.chooser import STATIC, jpeg, thumbnail
+from styletools.lab.studio.controls import heading
+from styletools.lab.studio.viewer import Viewer
+
+SHOWN = 24  # cards at first, and more with each press of the button
+MEASURES = {
+    "content_kept": "content kept",
+    "style_taken": "style taken",
+    "ssim": "similarity (SSIM)",
+}
+HINT = "Choose a run to look at it, or two to compare them."
+
+
+class Cards(AnyWidget):
+    """Thumbnails of runs, of which up to two are chosen.
+
+    Attributes:
+        cards: key, title, detail, thumb, flag of each.
+        chosen: keys, in the order of choosing.
+    """
+
+    _esm = STATIC / "gallery.js"
+    cards: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)
+
+
+class Code(AnyWidget):
+    """Text of a program, with a button that copies it."""
+
+    _esm = STATIC / "code.js"
+    text = traitlets.Unicode().tag(sync=True)
+
+
+class Gallery(ipywidgets.VBox):
+    """The runs of a store.
+
+    Args:
+        store: the runs.
+        on_load: called with the run whose settings should be loaded.
+    """
+
+    def __init__(self, store: RunStore, on_load: Callable[[Run], object]) -> None:
+        super().__init__()
+        self.add_class("st-gallery")
+        self.store, self._on_load = store, on_load
+        self._runs: dict[str, Run] = {}
+        self._thumbs: dict[tuple[str, str], bytes] = {}
+        self._limit = SHOWN
+        self.cards, self.viewer, self.code = Cards(), Viewer(split=0.5), Code()
+        self.table, self.notice = ipywidgets.HTML(), ipywidgets.HTML(HINT)
+        self.more = _button("Show older runs", "chevron-down", "Show more of the past runs.")
+        self.again = _button("Refresh", "refresh", "Look for runs that others have made since.")
+        self.load = _button("Load settings", "sliders", "Set every control as this run had it.")
+        self.show = _button("Show as code", "code", "The Python call that gives this picture.")
+        self.remove = _button("Delete", "trash", "Remove this run's folder for good.")
+        self.save = _button("Save picture", "download", "Write the picture to the path beside.")
+        self.path = ipywidgets.Text(
+            tooltip="Where to save the picture; an existing file is never replaced.",
+            description="as", continuous_update=False,
+        )  # fmt: skip
+        self._wire()
+        actions = ipywidgets.HBox([self.load, self.show, self.save, self.path, self.remove])
+        self.detail = ipywidgets.VBox(
+            [actions, self.code, ipywidgets.HBox([self.viewer, self.table])]
+        )
+        classes = {
+            "st-bar": actions,
+            "st-detail": self.detail,
+            "st-table": self.table,
+            "st-notice": self.notice,
+            "st-choice": self.path,
+        }
+        for name, part in classes.items():
+            part.add_class(name)
+        self.detail.children[2].add_class("st-compare")
+        top = ipywidgets.HBox([heading("Gallery", HINT), self.again]).add_class("st-top")
+        self.children = [top, self.cards, self.more, self.notice, self.detail]
+        self.refresh()
+
+    @property
+    def chosen(self) -> list[Run]:
+        """The runs that are chosen, at most two."""
+        return [self._runs[key] for key in self.cards.chosen if key in self._runs]
+
+    def refresh(self) -> None:
+        """Read the store again."""
+        runs = self.store.runs()
+        self._runs = {run.name: run for run in runs}
+        self.cards.cards = [self._card(run) for run in runs[: self._limit]]
+        self.more.layout.display = None if len(runs) > self._limit else "none"
+        self.cards.chosen = [key for key in self.cards.chosen if key in self._runs]
+        self._look()
+
+    def _wire(self) -> None:
+        self.cards.observe(self._look, "chosen")
+        self.again.on_click(lambda _: self.refresh())
+        self.more.on_click(lambda _: self._show_more())
+        self.load.on_click(lambda _: self._on_load(self.chosen[-1]) if self.chosen else None)
+        self.show.on_click(lambda _: self._show_code())
+        self.save.on_click(lambda _: self._tell(self._save))
+        self.remove.on_click(lambda _: self._tell(self._delete))
+
+    def _show_more(self) -> None:
+        self._limit += SHOWN
+        self.refresh()
+
+    def _card(self, run: Run) -> dict[str, Any]:
+        known = (run.name, run.created)
+        if known not in self._thumbs:
+            self._thumbs[known] = thumbnail(run.picture, 180, 132)
+        flag = "stopped" if run.stopped in UNFINISHED else "diverged" if run.diverged else ""
+        return {
+            "key": run.name,
+            "title": f"{_stem(run.content)} × {_stem(run.style)}",
+            "detail": f"α {_plain(run.config.content_weight)} · β {_plain(run.config.style_weight)}"
+            f" · {run.description['steps_done']} steps",
+            "thumb": self._thumbs[known],
+            "flag": flag,
+        }
+
+    def _look(self, _: Any = None) -> None:
+        """Show what is chosen."""
+        runs = self.chosen
+        self.detail.layout.display = None if runs else "none"
+        self.code.text, self.code.layout.display = "", "none"
+        self.remove.description = "Delete"
+        self.notice.value = "" if runs else HINT if self._runs else "Runs appear here as they end."
+        if not runs:
+            return
+        try:
+            self._show_chosen(runs)
+        except (StyletoolsError, OSError, SyntaxError, ValueError) as error:
+            self.notice.value = html.escape(f"This run cannot be shown: {error}")
+
+    def _show_chosen(self, runs: list[Run]) -> None:
+        last = runs[-1]
+        after = _read(last.picture)
+        if len(runs) == 2:
+            before, labels = _read(runs[0].picture), ("A", "B")
+        else:
+            before, labels = _content(last, after)
+        self.viewer.before_label, self.viewer.after_label = labels
+        self.viewer.aspect = after.width / after.height
+        self.viewer.before, self.viewer.after = jpeg(before.resize(after.size)), jpeg(after)
+        self.table.value = table(runs)
+        self.path.value = f"outputs/{last.name}.png"
+        which = " of B" if len(runs) == 2 else ""
+        self.load.description = f"Load settings{which}"
+
+    def _show_code(self) -> None:
+        if self.chosen:
+            hidden = self.code.layout.display == "none"
+            self.code.text = self.chosen[-1].code()
+            self.code.layout.display = None if hidden else "none"
+
+    def _tell(self, act: Callable[[Run], str]) -> None:
+        """Do something with the run that was chosen last, and say what came of it."""
+        if self.chosen:
+            try:
+                self.notice.value = html.escape(act(self.chosen[-1]))
+            except (StyletoolsError, OSError) as error:
+                self.notice.value = html.escape(f"Not done: {error}")
+
+    def _save(self, run: Run) -> str:
+        path = Path(self.path.value.strip() or f"{run.name}.png").expanduser()
+        if path.suffix.lower() != ".png":
+            path = path.with_name(f"{path.name}.png")  # which carries the settings
+        free, number = path, 2
+        while free.exists():
+            free, number = path.with_name(f"{path.stem}-{number}.png"), number + 1
+        free.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(run.picture, free)
+        return f"Saved to {free}; the settings are in the file."
+
+    def _delete(self, run: Run) -> str:
+        if self.remove.description == "Delete":
+            self.remove.description = "Really delete?"
+            return f"{run.name} will be gone for good. Press again to delete it."
+        self.store.delete(run)
+        self.refresh()
+        return f"{run.name} is deleted."
+
+
+def table(runs: list[Run]) -> str:
+    """HTML: how the runs ended and measure, and the settings in which two of them differ."""
+    heads = ["A", "B"] if len(runs) == 2 else ["this run"]
+    rows = {
+        "content": [_stem(run.content) for run in runs],
+        "style": [_stem(run.style) for run in runs],
+        **_settings(runs),
+        "steps done": [f"{run.description['steps_done']}" for run in runs],
+        "seconds": [f"{run.seconds:.1f}" for run in runs],
+        "backbone": [run.config.backbone for run in runs],
+        "ended": [run.stopped.split(":")[0] for run in runs],
+    }
+    for name, label in MEASURES.items():
+        values = [run.measures.get(name) for run in runs]
+        rows[label] = ["–" if value is None else f"{value:.2f}" for value in values]
+    cells = "".join(
+        f"<tr class='{'st-same' if len(set(values)) < len(values) else ''}'><th>{_safe(name)}</th>"
+        + "".join(f"<td>{_safe(value)}</td>" for value in values)
+        + "</tr>"
+        for name, values in rows.items()
+    )
+    tops = "".join(f"<th>{head}</th>" for head in heads)
+    note = "Content kept and style taken compare any two runs on one backbone; totals do not."
+    return f"<table><tr><th></th>{tops}</tr>{cells}</table><p>{note}</p>"
+
+
+def _settings(runs: list[Run]) -> dict[str, list[str]]:
+    """Of one run what is not the assignment's, of two what differs; α and β always."""
+    plain, rows = TransferConfig(), {}
+    for field in fields(TransferConfig):
+        values = [getattr(run.config, field.name) for run in runs]
+        against = values[0] if len(runs) == 2 else getattr(plain, field.name)
+        always = field.name in ("content_weight", "style_weight")
+        if field.name != "backbone" and (always or any(value != against for value in values)):
+            name = {"content_weight": "α", "style_weight": "β"}.get(field.name, field.name)
+            rows[name.replace("_", " ")] = [_plain(value) for value in values]
+    return rows
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name.removeprefix('conv')}: {w:g}" for name, w in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return f"{value:g}".replace("e+0", "e") if isinstance(value, float) else str(value)
+
+
+def _read(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        return picture.convert("RGB")
+
+
+def _content(run: Run, picture: Image.Image) -> tuple[Image.Image, tuple[str, str]]:
+    """What to show left of the line, and the two names; the file may be gone since."""
+    try:
+        return to_image(load_image(run.content, max(picture.size))), ("content", "picture")
+    except StyletoolsError:
+        return picture, ("the content is gone", "picture")
+
+
+def _safe(text: str) -> str:
+    return html.escape(str(text))
+
+
+def _stem(source: str) -> str:
+    """A picture's name without folder, suffix, and the digits of an upload."""
+    stem = Path(source.split("?")[0]).stem
+    head, _, digits = stem.rpartition("-")
+    return (head if head and len(digits) == 12 else stem).replace("_", " ")
+
+
+def _button(text: str, icon: str, tip: str) -> ipywidgets.Button:
+    return ipywidgets.Button(description=text, icon=icon, tooltip=tip).add_class("st-button")

@@ -1,0 +1,580 @@
+"""Handing in: what is missing is named, and what is written is whole, safe and the same twice."""
+
+import base64
+import datetime
+import io
+import json
+import re
+import shutil
+import warnings
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import v4
+from PIL import Image
+from support.runs import keep
+
+from styletools.course import handin
+from styletools.course.handin import html, markdown, pdf, report
+from styletools.course.handin import read as notebooks
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+AUTHOR = handin.Author(
+    "CS 7643", "Zoë van der Müller", "Prof. Dr. Jürgen Weiß", "s1234567", "2026-11-30"
+)
+TEXT = "Enough words to be an explanation that somebody wrote by hand."
+
+
+def picture(colour="red", size=(60, 40), kind="PNG"):
+    buffer = io.BytesIO()
+    Image.new("RGB", size, colour).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def named(cell, name, **more):
+    cell.metadata["nbgrader"] = {"grade_id": name, "solution": True, "grade": False, **more}
+    return cell
+
+
+def code(source, name="", printed="", pictures=()):
+    cell = v4.new_code_cell(source, execution_count=1)
+    cell.outputs += [v4.new_output("stream", name="stdout", text=printed)] if printed else []
+    for data in pictures:
+        bundle = {"image/png": base64.b64encode(data).decode(), "text/plain": "Figure"}
+        cell.outputs.append(v4.new_output("display_data", data=bundle))
+    return named(cell, name) if name else cell
+
+
+def text(name, source=TEXT):
+    return named(v4.new_markdown_cell(source), name)
+
+
+def todo(name):
+    source = f"def {name}(tensor):\n    return tensor  # {name}"
+    if name == "own_pictures":
+        source = "my_content = 'images/cat.png'\nmy_style = 'https://example.org/style.jpg'"
+    verdict = code(f"checks.check_{name}(globals())", printed=f"✓ {name}: visible checks passed\n")
+    cells = [code(source, name), verdict]
+    return [*cells, text(f"{name}_explanation")] if name != "own_pictures" else cells
+
+
+def experiment(name):
+    run = code(f"run({name!r})", name, printed="step 1\rstep 2\n")
+    return [run, code("curve()", pictures=[picture("blue")]), text(f"{name}_inference")]
+
+
+def lessons():
+    """{lesson: cells} of a complete hand-in."""
+    found = {lesson: [] for lesson in notebooks.LESSONS}
+    for name, (lesson, _) in notebooks.TODOS.items():
+        if name == "own_pictures":
+            found[lesson] += [code("run", pictures=[picture()]), text("base_run_inference")]
+        found[lesson] += todo(name)
+    found["03_losses"].append(code("show", pictures=[picture("green"), picture("black")]))
+    for name in list(notebooks.RUNS)[1:]:
+        found["04_tuning"] += experiment(name)
+    found["04_tuning"] += [code("compare", pictures=[picture()]), text("impossible_claims")]
+    return found
+
+
+def write(folder, course):
+    (folder / "images").mkdir(exist_ok=True)
+    (folder / "images" / "cat.png").write_bytes(picture("orange"))
+    for lesson, cells in course.items():
+        nbformat.write(v4.new_notebook(cells=cells), folder / f"{lesson}.ipynb")
+
+
+def change(folder, lesson, do):
+    """Apply `do` to the cells of a saved notebook."""
+    path = folder / f"{lesson}.ipynb"
+    notebook = json.loads(path.read_text("utf-8"))
+    notebook["cells"] = do(notebook["cells"])
+    path.write_text(json.dumps(notebook), "utf-8")
+
+
+def cell_of(cells, name):
+    return next(c for c in cells if c["metadata"].get("nbgrader", {}).get("grade_id") == name)
+
+
+@pytest.fixture(scope="session")
+def complete(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("complete")
+    write(folder, lessons())
+    keep(folder / "runs")
+    return folder
+
+
+@pytest.fixture
+def folder(complete, tmp_path):
+    return shutil.copytree(complete, tmp_path / "work")
+
+
+@pytest.fixture(scope="session")
+def packed(complete, tmp_path_factory):
+    """A submission, unpacked."""
+    work = shutil.copytree(complete, tmp_path_factory.mktemp("packed") / "work")
+    with zipfile.ZipFile(handin.submit(AUTHOR, work)) as archive:
+        archive.extractall(work / "unpacked")
+    return work / "unpacked" / "CS-7643_Zoe_van_der_Muller"
+
+
+def problem(folder, where):
+    """The one problem that is found, which must be about `where`."""
+    problems = handin.check(folder)
+    assert [p.where for p in problems] == [where], problems
+    assert problems[0].remedy
+    return problems[0].what
+
+
+# What is missing
+
+
+def test_complete_work_has_no_problems(folder, capsys):
+    assert handin.check(folder) == []
+    assert "Everything is there" in capsys.readouterr().out
+
+
+def test_problems_are_printed_with_their_remedy(folder, capsys):
+    (folder / "02_gram.ipynb").unlink()
+    handin.check(folder)
+    printed = capsys.readouterr().out
+    assert "✗ 02_gram.ipynb: the notebook is missing\n    → Put 02_gram.ipynb" in printed
+
+
+def test_empty_folder_names_every_lesson(tmp_path):
+    assert [p.where for p in handin.check(tmp_path)] == [
+        f"{lesson}.ipynb" for lesson in notebooks.LESSONS
+    ]
+    assert handin.submit(AUTHOR, tmp_path, allow_incomplete=True) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"cells": 3}', b"\xff\xfe\x00", b"null"])
+def test_broken_notebook_is_named(folder, content):
+    (folder / "02_gram.ipynb").write_bytes(content)
+    assert "damaged" in problem(folder, "02_gram.ipynb")
+
+
+def test_notebook_saved_without_outputs(folder):
+    def clear(cells):
+        for cell in cells:
+            if cell["cell_type"] == "code":
+                cell |= {"outputs": [], "execution_count": None}
+        return cells
+
+    change(folder, "02_gram", clear)
+    assert "without its outputs" in problem(folder, "02_gram.ipynb")
+
+
+def test_missing_cell(folder):
+    change(folder, "02_gram", lambda cells: cells[1:])
+    assert "not in the notebook" in problem(folder, "02_gram.ipynb · gram_matrix")
+
+
+def test_copied_cell(folder):
+    change(folder, "02_gram", lambda cells: [*cells, cells[0]])
+    assert "2 cells" in problem(folder, "02_gram.ipynb · gram_matrix")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "*Write your answer here.*",
+        "## Heading\n\nYOUR ANSWER HERE",
+        "<!-- a b c d e f -->",
+        "?",
+    ],
+)
+def test_empty_explanation(folder, source):
+    def empty(cells):
+        cell_of(cells, "gram_matrix_explanation")["source"] = source
+        return cells
+
+    change(folder, "02_gram", empty)
+    assert "to be written" in problem(folder, "02_gram.ipynb · gram_matrix_explanation")
+
+
+def test_text_that_is_still_the_release_s_is_unwritten():
+    """By nbgrader's checksum, however many words the release has there."""
+    utils = pytest.importorskip("nbgrader.utils")
+    cell = named(v4.new_markdown_cell(TEXT), "why", grade=True, points=5, locked=False)
+    cell.metadata.nbgrader["checksum"] = utils.compute_checksum(cell)
+    assert notebooks.is_unwritten(notebooks._cell(cell))
+    cell.source += " And more."
+    assert not notebooks.is_unwritten(notebooks._cell(cell))
+
+
+def verdict(folder, name, line):
+    def say(cells):
+        cells[1]["outputs"][0]["text"] = line
+        return cells
+
+    change(folder, "02_gram", say)
+
+
+def test_not_attempted(folder):
+    verdict(folder, "gram_matrix", "✗ gram_matrix: not attempted — still the stub.\n")
+    assert "not attempted" in problem(folder, "02_gram.ipynb · gram_matrix")
+
+
+def test_check_that_was_not_run(folder):
+    verdict(folder, "gram_matrix", "")
+    assert "check was not run" in problem(folder, "02_gram.ipynb · gram_matrix")
+
+
+def test_wrong_answer_may_be_handed_in(folder, capsys):
+    verdict(folder, "gram_matrix", "✗ gram_matrix: wrong — the shape is (2, 3), not (3, 3).\n")
+    assert handin.check(folder) == []
+    assert "! 02_gram.ipynb · gram_matrix: the check says “wrong”" in capsys.readouterr().out
+    handin.submit(AUTHOR, folder)
+    assert "visible checks: wrong" in (folder / "submission" / "report.html").read_text("utf-8")
+
+
+def test_own_picture_that_does_not_exist(folder, capsys):
+    def say(cells):
+        cells[-2]["outputs"][0]["text"] = "✗ own_pictures: wrong — there is no such file\n"
+        return cells
+
+    change(folder, "03_losses", say)
+    (folder / "images" / "cat.png").unlink()
+    assert "cat.png" in problem(folder, "03_losses.ipynb · own_pictures")
+    assert "!" not in capsys.readouterr().out  # said once
+
+
+def test_experiment_without_picture(folder):
+    def clear(cells):
+        cells[1]["outputs"] = []
+        return cells
+
+    change(folder, "04_tuning", clear)
+    assert "no picture" in problem(folder, "04_tuning.ipynb · experiment_a")
+
+
+def test_experiment_that_failed(folder):
+    def fail(cells):
+        error = {"output_type": "error", "ename": "ValueError", "evalue": "", "traceback": []}
+        cells[1]["outputs"] = [error]
+        return cells
+
+    change(folder, "04_tuning", fail)
+    assert "ValueError" in problem(folder, "04_tuning.ipynb · experiment_a")
+
+
+def test_an_experiment_whose_run_is_not_there(folder, capsys):
+    shutil.rmtree(folder / "runs" / "photo-painting-c")
+    assert "not there" in problem(folder, "runs · experiment_c")
+    printed = capsys.readouterr().out
+    assert "runs: base, a, b, d are there and agree with what is asked for" in printed
+    assert "Run its cell in 04_tuning.ipynb" in printed
+
+
+def test_a_run_that_cannot_be_is_handed_in_as_it_is(folder, capsys):
+    a, b = (folder / "runs" / f"photo-painting-{name}" for name in "ab")
+    shutil.copy(b / "losses.csv", a)
+    assert handin.check(folder) == []
+    assert "! runs · experiment_a: wrong: photo-painting-a: losses.csv: total is not α" in (
+        capsys.readouterr().out
+    )
+    with zipfile.ZipFile(handin.submit(AUTHOR, folder)) as archive:
+        assert any(name.endswith("runs/photo-painting-a/run.json") for name in archive.namelist())
+
+
+def test_a_lesson_that_was_not_run_is_not_asked_for_its_runs(folder):
+    shutil.rmtree(folder / "runs")
+    change(folder, "04_tuning", lambda cells: [c for c in cells if c["cell_type"] != "code"])
+    assert not [p for p in handin.check(folder) if p.where.startswith("runs")]
+
+
+def test_two_copies_of_a_lesson_under_other_names(folder):
+    source = folder / "02_gram.ipynb"
+    shutil.copy(source, folder / "copy.ipynb")
+    assert handin.check(folder) == []  # the one with the lesson's name counts
+    source.rename(folder / "other.ipynb")
+    assert "copy.ipynb and other.ipynb" in problem(folder, "02_gram")
+
+
+def test_renamed_lesson_is_found_by_its_cells(folder):
+    (folder / "02_gram.ipynb").rename(folder / "My Gram (final).ipynb")
+    assert handin.check(folder) == []
+
+
+@pytest.mark.parametrize("field", ["course", "author", "professor", "student_id", "date"])
+def test_title_page_must_be_filled_in(folder, field, capsys):
+    author = handin.Author(**{**vars(AUTHOR), field: " "})
+    assert handin.submit(author, folder) is None
+    assert f"✗ title page · {field}: empty" in capsys.readouterr().out
+
+
+def test_author_may_be_given_as_numbers_and_dates():
+    author = handin.Author("CS", "Ada", "Prof", 1815, datetime.date(2026, 11, 30))
+    assert (author.student_id, author.date) == ("1815", "2026-11-30")
+
+
+def test_problems_with_one_remedy_are_one_entry(folder, capsys):
+    change(folder, "02_gram", lambda cells: cells[1:2])
+    handin.check(folder)
+    printed = capsys.readouterr().out
+    assert "✗ 02_gram.ipynb · gram_matrix, gram_matrix_explanation: the cell is not" in printed
+    assert printed.count("→") == 1
+
+
+def test_hidden_copies_of_pictures_stay_behind(folder):
+    hidden = folder / "images" / ".ipynb_checkpoints"
+    hidden.mkdir()
+    shutil.copy(folder / "images" / "cat.png", hidden)
+    with zipfile.ZipFile(handin.submit(AUTHOR, folder)) as archive:
+        assert not [name for name in archive.namelist() if "checkpoints" in name]
+
+
+@pytest.mark.parametrize("minor", range(6))
+def test_every_minor_version_of_the_format(folder, minor):
+    for path in folder.glob("*.ipynb"):
+        notebook = json.loads(path.read_text("utf-8"))
+        notebook["nbformat_minor"] = minor
+        for cell in notebook["cells"]:
+            cell.pop("id", None)  # 4.5 asks for ids; files without them exist
+        path.write_text(json.dumps(notebook), "utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert handin.check(folder) == []
+
+
+# What is written
+
+
+def test_incomplete_work_is_written_only_on_request(folder, capsys):
+    (folder / "02_gram.ipynb").unlink()
+    before = sorted(folder.rglob("*"))
+    assert handin.submit(AUTHOR, folder) is None
+    assert sorted(folder.rglob("*")) == before
+    assert "allow_incomplete=True" in capsys.readouterr().out
+    handin.submit(AUTHOR, folder, allow_incomplete=True)
+    page = (folder / "submission" / "report.html").read_text("utf-8")
+    first_page = page.partition("</header>")[0]
+    assert "Incomplete hand-in" in first_page
+    assert "02_gram.ipynb: the notebook is missing" in first_page
+
+
+def test_complete_report_does_not_say_incomplete(packed):
+    assert "Incomplete" not in (packed / "report.html").read_text("utf-8")
+
+
+def test_layout_of_the_package(packed):
+    names = sorted(str(path.relative_to(packed)) for path in packed.rglob("*") if path.is_file())
+    runs = [name for name in names if name.startswith("runs/")]
+    assert len(runs) == 5 * 3
+    assert "runs/photo-painting-a/losses.csv" in runs
+    assert [name for name in names if not name.startswith(("images/report", "runs/"))] == [
+        "01_layers.ipynb",
+        "02_gram.ipynb",
+        "03_losses.ipynb",
+        "04_tuning.ipynb",
+        "README.md",
+        "images/cat.png",
+        "report.html",
+        "report.pdf",
+    ]
+    assert (packed / "images/report/experiment_a_1.png").is_file()
+    assert "Zoë van der Müller (s1234567)" in (packed / "README.md").read_text("utf-8")
+
+
+def test_notebooks_go_along_unchanged(packed, complete):
+    for lesson in notebooks.LESSONS:
+        name = f"{lesson}.ipynb"
+        assert (packed / name).read_bytes() == (complete / name).read_bytes()
+
+
+def test_report_holds_all_that_the_assignment_asks_for(packed):
+    page = (packed / "report.html").read_text("utf-8")
+    plain = re.sub(r"<[^>]*>", "", page)
+    for value in [*list(vars(AUTHOR).values())[:-1], "30 November 2026"]:
+        assert value in plain
+    for name, (_, title) in notebooks.TODOS.items():
+        assert html.escape(title) in page
+        assert name == "own_pictures" or f"# {name}" in plain
+    for _, title in notebooks.RUNS.values():
+        assert html.escape(title) in page
+    assert plain.count(TEXT) == len(notebooks.WRITTEN)
+    # cover, own content, 2 results, base run, 4 experiments, comparison
+    assert page.count("<img") == 10
+
+
+def test_html_is_self_contained_and_has_no_scripts(packed):
+    page = (packed / "report.html").read_text("utf-8")
+    assert not re.search(r"<script|<link|<iframe|@import|url\(", page)
+    assert all(source.startswith("data:") for source in re.findall(r'src="([^"]*)"', page))
+
+
+def test_pdf_has_all_its_fonts_and_its_title(packed):
+    document = (packed / "report.pdf").read_bytes()
+    assert document.startswith(b"%PDF-")
+    assert document.rstrip().endswith(b"%%EOF")
+    assert b"/FontFile2" in document
+
+
+def test_same_input_gives_the_same_bytes(folder, tmp_path):
+    first = handin.submit(AUTHOR, folder, output="first").read_bytes()
+    again = handin.submit(AUTHOR, folder, output="again").read_bytes()
+    assert first == again
+
+
+def test_failure_leaves_what_was_there(folder, monkeypatch):
+    target = handin.submit(AUTHOR, folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    def fail(*_):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(pdf, "render", fail)
+    with pytest.raises(OSError, match="full"):
+        handin.submit(AUTHOR, folder)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert target.is_file()
+
+
+def test_broken_picture_is_left_out(folder):
+    def damage(cells):
+        cells[1]["outputs"][0]["data"]["image/png"] = "bm90IGEgcGljdHVyZQ=="
+        return cells
+
+    change(folder, "04_tuning", damage)
+    handin.submit(AUTHOR, folder, allow_incomplete=True)
+    page = (folder / "submission" / "report.html").read_text("utf-8")
+    assert "No picture was saved." in page
+
+
+@pytest.mark.parametrize(
+    ("author", "name"),
+    [
+        (AUTHOR, "CS-7643_Zoe_van_der_Muller"),
+        (handin.Author("../../etc", "..", "", "", ""), "etc"),
+        (handin.Author("ML", "Anna-Lena Groß", "", "", ""), "ML_Anna-Lena_Gross"),
+        (handin.Author("ML", "王小明", "", "", ""), "ML_王小明"),
+        (handin.Author("/", "\\", "", "", ""), "submission"),
+    ],
+)
+def test_name_of_the_folder(author, name):
+    assert handin._folder_name(author) == name
+
+
+# What students write
+
+HOSTILE = """<script>alert(1)</script> <img src=x onerror=alert(1)> **bold**
+[bad](javascript:alert(1)) [data](data:text/html,x) ![far](https://example.org/x.png)
+<b onclick="x()">html</b> `<i>code</i>` [good](https://example.org/?a=1&b="2")
+
+1. one
+   - two
+
+$\\alpha \\leq \\frac{1}{2}$ and $\\unknowncommand<b>$ and $x <script>$
+
+| a | b |
+|---|---|
+| 1 | ä |
+
+```python
+x = "<script>"
+```
+
+# Heading
+> Grüße, Ελληνικά, 王小明, ✓, 😀, \u202e, \x07
+"""
+
+
+def composed(source, pictures=None):
+    prose = report.Prose(source, pictures or {})
+    return report.Report(AUTHOR, None, (), (prose, report.Code(source), report.Output(source)))
+
+
+def test_students_html_stays_text():
+    page = html.render(composed(HOSTILE)).partition("<main>")[2]
+    assert not re.search(r"<script|<img src=x|<b onclick|<i>|href=.(javascript|data)", page)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "example.org/x.png" not in re.sub(r"<pre.*?</pre>", "", page, flags=re.DOTALL)
+
+
+def test_markdown_is_rendered():
+    page = html.render(composed(HOSTILE)).partition("<main>")[2]
+    for tag in ("<strong>bold</strong>", "<ol>", "<ul>", "<table>", "<blockquote>", "<h4>"):
+        assert tag in page
+    assert 'class="formula"' in page
+
+
+def test_anything_can_be_printed():
+    assert pdf.render(composed(HOSTILE)).startswith(b"%PDF-")
+    assert pdf.render(composed("x" * 5000 + "\n" + "word " * 3000)).startswith(b"%PDF-")
+    assert pdf.render(composed(f"| a |\n|---|\n| {'word ' * 3000} |"))
+    assert pdf.render(composed("\n".join(["- " * 40, "> " * 40, "*" * 99, "|" * 99, "$$", "["])))
+
+
+def test_long_code_wraps():
+    line = "    value = function(" + ", ".join(f"argument_{i}" for i in range(30)) + ")"
+    pieces = list(pdf._wrapped(line))
+    assert max(map(len, pieces)) <= pdf.CODE_COLUMNS
+    assert "".join(p.strip().removeprefix("↪ ") for p in pieces).replace(" ", "") == line.replace(
+        " ", ""
+    )
+
+
+def test_pasted_picture_is_shown():
+    shown = report.encode(picture())
+    page = html.render(composed("![mine](attachment:a.png)", {"a.png": shown}))
+    assert page.count("<img") == 1
+    assert pdf.render(composed("![mine](attachment:a.png)", {"a.png": shown}))
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"G = F F^\top",
+        r"\mathcal{L}_{content} = \operatorname{mean}\big((T - C)^2\big)",
+        r"\mathcal{L}_{total} = \alpha\,\mathcal{L}_{content} + \beta\,\mathcal{L}_{style}",
+        r"E_l = \frac{1}{4N_l^2M_l^2} \sum_{i,j} \left(G^l_{ij} - A^l_{ij}\right)^2",
+        r"\text{loss} \leq 10^{-3}",
+    ],
+)
+def test_formulas_of_the_lessons_are_drawn(tex):
+    drawn = markdown.formula(tex)
+    assert drawn is not None
+    assert drawn.width > drawn.height > drawn.depth >= 0
+
+
+def test_unknown_formula_is_shown_as_it_was_written():
+    assert markdown.formula(r"\begin{aligned} x \end{aligned}") is None
+
+
+def test_large_picture_becomes_smaller():
+    noise = Image.effect_noise((3000, 2000), 90)
+    buffer = io.BytesIO()
+    noise.save(buffer, "PNG")
+    shown = report.encode(buffer.getvalue())
+    assert (shown.width, shown.kind) == (report.WIDEST, "jpeg")
+    assert len(shown.data) < len(buffer.getvalue())
+
+
+def test_terminal_output_is_shown_as_a_terminal_shows_it():
+    cell = notebooks._cell(code("x", printed="10 %\r50 %\rdone\n\x1b[31mred\x1b[0m\n"))
+    assert cell.printed == "done\nred"
+
+
+# The tables here and the lessons
+
+
+@pytest.mark.parametrize("lesson", notebooks.LESSONS)
+def test_tables_name_the_answers_of_the_lessons(lesson):
+    notebook = nbformat.read(NOTEBOOKS / "student" / f"{lesson}.ipynb", as_version=4)
+    graders = [cell.metadata.get("nbgrader", {}) for cell in notebook.cells]
+    answers = {g["grade_id"] for g in graders if g.get("solution")}
+    known = {n: home for n, (home, _) in notebooks.TODOS.items()} | notebooks.WRITTEN
+    assert answers == {name for name, home in known.items() if home == lesson}
+    runs = {name for name, (home, _) in notebooks.RUNS.items() if home == lesson == "04_tuning"}
+    assert runs <= {g.get("grade_id") for g in graders}
+
+
+def test_untouched_release_lacks_every_text():
+    problems = handin.check(NOTEBOOKS / "student")
+    unwritten = {p.where.partition(" · ")[2] for p in problems if "to be written" in p.what}
+    assert unwritten == set(notebooks.WRITTEN)

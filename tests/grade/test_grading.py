@@ -1,0 +1,501 @@
+"""Grading without a kernel: seeds, the rebuilt notebook, and every mutant's verdict.
+
+The mutants run in this process, through the same calls that the cells of the rebuilt notebook
+make, with the kit that the grading kernel has.
+"""
+
+import importlib
+import json
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support.mutants import read_mutants
+
+from coursekit.grade import grader as grading
+from coursekit.grade import pictures as ownpictures
+from coursekit.grade import pool, rebuild
+from coursekit.grade.nbval import CellResult
+from coursekit.inside import kernelkit, verdicts
+from coursekit.records import Answer, Grade, Outcome, Submission
+
+MUTANTS = read_mutants()
+TODOS = rebuild.read_todos()
+BY_NAME = {todo.name: todo for todo in TODOS}
+IN_KERNEL = [m for m in MUTANTS if m.name != "own_pictures"]
+
+# The shares of points that partly right answers keep, by hand; all others keep nothing.
+VALUE, GRADIENT, ARGUMENTS = 0.5, 0.3, 0.2
+NO_GRADIENT, CHANGES_ARGUMENTS = VALUE + ARGUMENTS, VALUE + GRADIENT
+A_LAYER = 0.18
+STEPS, HISTORY, COST = 0.5, 0.3, 0.2
+PARTLY = {
+    ("gram_matrix", "detach"): NO_GRADIENT,
+    ("gram_matrix", "no_grad"): NO_GRADIENT,
+    ("gram_matrix", "by way of numpy and back"): NO_GRADIENT,
+    ("gram_matrix", "one factor's data"): NO_GRADIENT,
+    ("gram_matrix", "the batch squeezed in place"): CHANGES_ARGUMENTS,
+    ("content_loss", "the target detached"): NO_GRADIENT,
+    ("content_loss", "wrapped in a new tensor"): NO_GRADIENT,
+    ("content_loss", "item"): NO_GRADIENT,
+    ("content_loss", "in place"): CHANGES_ARGUMENTS,
+    ("content_loss", "taken out of the dict"): CHANGES_ARGUMENTS,
+    ("layer_style_loss", "the target's Gram detached"): NO_GRADIENT,
+    ("layer_style_loss", "item"): NO_GRADIENT,
+    ("layer_style_loss", "the style Gram changed in place"): CHANGES_ARGUMENTS,
+    ("style_loss", "a list of layers"): VALUE + GRADIENT,
+    ("style_loss", "each layer's number added"): NO_GRADIENT,
+    ("style_loss", "made a tensor again"): NO_GRADIENT,
+    ("style_loss", "one layer's gradient cut"): NO_GRADIENT,
+    ("total_loss", "items"): NO_GRADIENT,
+    ("total_loss", "a new tensor"): NO_GRADIENT,
+    ("total_loss", "the content detached"): NO_GRADIENT,
+    ("total_loss", "in place"): CHANGES_ARGUMENTS,
+    ("layers", "20, the ReLU after conv4_1 for conv4_2's neighbour"): 4 * A_LAYER,
+    ("layers", "20, the ReLU after conv4_1, for conv4_2"): 4 * A_LAYER,
+    ("layers", "index 1 gives the same features as index 0"): 5 * A_LAYER,
+    ("layers", "one entry"): 4 * A_LAYER,
+    ("layers", "content and style layer of block 4 exchanged"): 3 * A_LAYER,
+    ("layers", "conv4_3 for conv4_2"): 4 * A_LAYER,
+    ("layers", "the pooling before the block"): A_LAYER,
+    ("layers", "no content layer"): 4 * A_LAYER,
+    ("layers", "a hyphen"): 4 * A_LAYER,
+    ("layers", "beyond the net"): 4 * A_LAYER,
+    ("layers", "the key of a state dict"): 4 * A_LAYER,
+    ("layers", "a raised digit"): 4 * A_LAYER,
+    ("layers", "a zero in front"): 4 * A_LAYER,
+    ("layers", "ReLUs mapped too"): 5 * A_LAYER,
+    ("optimise", "no return"): STEPS + COST,
+    ("optimise", "tensors with their graphs"): STEPS + COST,
+    ("optimise", "detached tensors"): STEPS + COST,
+    ("optimise", "put back at the end"): HISTORY,
+    ("optimise", "once for the gradient, once for the history"): STEPS,
+    ("optimise", "retain_graph"): STEPS + HISTORY,
+    ("optimise", "the last loss only"): STEPS + COST,
+    ("optimise", "the target"): STEPS + COST,
+    ("optimise", "the last total, as a tensor"): STEPS + COST,
+    ("optimise", "appended after the loop"): STEPS + COST,
+    ("optimise", "a list of the notebook"): STEPS + COST,
+    ("optimise", "the numbers of the steps"): STEPS + COST,
+    ("optimise", "text"): STEPS + COST,
+    ("optimise", "not a number"): STEPS + COST,
+}
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return rebuild.Reference(TODOS)
+
+
+@pytest.fixture(scope="module")
+def drawn(reference):
+    return {name: reference.draw(name) for name in verdicts.PARTS}
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    """The modules of a grading kernel, in this process."""
+    folder = tmp_path_factory.mktemp("kernel")
+    kernelkit.write_kernel_kit(folder)
+    real = {name: module for name, module in sys.modules.items() if name.startswith("styletools")}
+    for name in real:
+        del sys.modules[name]
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield fresh_desk
+    finally:
+        sys.path.remove(str(folder))
+        for name in [name for name in sys.modules if name.startswith("styletools")]:
+            del sys.modules[name]
+        sys.modules.update(real)
+
+
+def fresh_desk():
+    """A kernel has one desk only; here they share the kit."""
+    desk = verdicts.kernel_desk()
+    for module in (desk.kit, desk.kit.losses):
+        vars(module).pop("gram_matrix", None)
+    return desk
+
+
+def judged(name, source, drawn, desk, capsys) -> grading.Judged:
+    """What running an answer's cells comes to, compared as nbval compares."""
+    for needed in verdicts.NEEDS.get(name, ()):
+        desk.give(needed, BY_NAME[needed].reference)
+    desk.answer(name, rebuild.without_checks(source))
+    capsys.readouterr()
+    cells = {}
+    for one in drawn[name]:
+        desk.show(one.todo, one.part, one.seed)
+        printed = capsys.readouterr().out
+        right = printed == one.text
+        cells[one.part] = CellResult(right, "" if right else "differs", printed)
+    extra = verdicts.DIFFERENT.get(name)
+    parts = {part: cell for part, cell in cells.items() if part != extra}
+    return grading.Judged(parts, cells.get(extra), None, started=True)
+
+
+def share(mutant) -> float:
+    if mutant.status in ("passed", "different"):
+        return 1.0
+    return PARTLY.get((mutant.name, mutant.title), 0.0)
+
+
+@pytest.mark.parametrize(
+    "mutant", [pytest.param(m, id=f"{m.name}: {m.code}: {m.title}") for m in IN_KERNEL]
+)
+def test_a_mutant_gets_the_points_that_it_should(mutant, drawn, kernel, capsys):
+    todo = BY_NAME[mutant.name]
+    source = mutant.source
+    if rebuild.is_stub(source, todo.stub):
+        assert share(mutant) == 0
+        return
+    one = judged(mutant.name, source, drawn, kernel(), capsys)
+    torch.set_grad_enabled(True)
+    status, _ = grading.status_of(mutant.name, one)
+    points = grading.earned(todo, one, status)
+    assert points == pytest.approx(todo.points * share(mutant)), one
+    assert (status == "different") == (mutant.status == "different")
+
+
+# --- Seeds and rounding --------------------------------------------------------------------------
+
+
+def test_a_number_near_a_boundary_is_not_steady():
+    assert verdicts.Number(1.2345, 1.2345).steady is False  # between 1.234 and 1.235
+    assert verdicts.Number(1.2341, 1.2341).steady is True
+    assert verdicts.Number(1.23451, 0).steady is True  # exact: nothing moves it
+    assert verdicts.Number(float("nan")).steady is False
+
+
+@pytest.mark.parametrize("name", [*verdicts.PARTS])
+def test_a_little_noise_changes_no_text(name, reference, drawn, monkeypatch):
+    """Float32 sums in another order: every number may move by half a margin, either way."""
+    noise = random.Random(0)
+    plain = verdicts.Number.text
+
+    def shaken(self, shift=0.0):
+        return plain(self, shift + noise.uniform(-0.5, 0.5))
+
+    monkeypatch.setattr(verdicts.Number, "text", shaken)
+    for one in drawn[name]:
+        assert verdicts.verdict(name, one.part, reference.answers[name], one.seed).text == one.text
+
+
+def test_each_draw_is_another(reference):
+    one, other = (reference.draw("content_loss") for _ in range(2))
+    assert all(a.seed != b.seed and a.text != b.text for a, b in zip(one, other, strict=True))
+
+
+def test_a_seed_gives_the_same_everywhere(reference):
+    """In a process of its own, as in the kernel."""
+    one = reference.draw("style_loss", seeds=iter(range(4000)).__next__)
+    other = rebuild.Reference(TODOS).draw("style_loss", seeds=iter(range(4000)).__next__)
+    assert one == other
+
+
+def test_shares_add_up_to_one():
+    for parts in verdicts.PARTS.values():
+        assert sum(part.share for part in parts.values()) == pytest.approx(1)
+
+
+def numpy_gram(x: np.ndarray) -> np.ndarray:
+    d = x.shape[1]
+    return np.array([[(x[0, i] * x[0, j]).sum() for j in range(d)] for i in range(d)])
+
+
+def test_expected_grams_are_grams(drawn):
+    """Against numpy, from the seed alone."""
+    [values] = [one for one in drawn["gram_matrix"] if one.part == "values"]
+    draw = random.Random(f"{values.seed} gram_matrix values")
+    for line in values.text.splitlines():
+        features = verdicts.features(draw, *draw_sizes(draw)).numpy()
+        shape, *entries = line.removeprefix("value: ").split()
+        gram = numpy_gram(features).astype(int)
+        assert shape == f"{gram.shape[0]}x{gram.shape[1]}"
+        assert [int(entry) for entry in entries] == gram.flatten().tolist()
+
+
+def draw_sizes(draw):
+    return tuple(draw.sample(range(4, 10), 3))
+
+
+# --- The rebuilt notebook ------------------------------------------------------------------------
+
+
+def rebuilt(answers, drawn):
+    return rebuild.rebuild(answers, TODOS, drawn)
+
+
+def test_every_verdict_cell_is_compared(drawn):
+    notebook = rebuilt({todo.name: "x = 1" for todo in TODOS}, drawn)
+    cells = {cell.id: cell for cell in notebook.cells}
+    assert len(cells) == len(notebook.cells)
+    for ones in drawn.values():
+        for one in ones:
+            assert cells[one.cell_id].execution_count == 1
+            assert cells[one.cell_id].outputs[0].text == one.text
+            assert one.text not in cells[one.cell_id].source
+    assert not any("tags" in cell.metadata for cell in notebook.cells)
+
+
+def test_the_reference_comes_after_the_answer_it_would_give_away(drawn):
+    names = [cell.id for cell in rebuilt({todo.name: "" for todo in TODOS}, drawn).cells]
+    last = max(i for i, name in enumerate(names) if name.startswith("gram_matrix-") and
+               name != "gram_matrix-reference")  # fmt: skip
+    assert names.index("gram_matrix-reference") > last
+    assert names.index("layer_style_loss-reference") > names.index("layer_style_loss-arguments")
+
+
+def test_no_reference_of_the_answer_itself(drawn):
+    for todo in TODOS:
+        text = "".join(cell.source for cell in rebuilt({todo.name: ""}, drawn).cells)
+        assert f"{todo.name}-reference" not in text
+        assert repr(todo.reference)[1:-1] not in text
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["'''", "x = '\\'", 'y = "', "# NBVAL_SKIP\nx = 1", "\u2028x = 1", "x = {connection_file}"],
+)
+def test_an_answer_stays_a_text(source, drawn):
+    [cell] = [c for c in rebuilt({"layers": source}, drawn).cells if c.id == "layers-answer"]
+    called = []
+    desk = type("Desk", (), {"answer": lambda self, *what: called.append(what)})()
+    exec(cell.source, {"desk": desk})
+    assert called == [("layers", source)]
+    assert not cell.source.startswith("#")
+
+
+def test_check_calls_in_an_answer_are_left_out():
+    source = "def f():\n    return 1\nchecks.check_gram_matrix(globals())\nprint(checks.check_x(1))"
+    assert rebuild.without_checks(source).split("\n")[2:] == ["pass", "print(checks.check_x(1))"]
+    joined = "f(); checks.check_gram_matrix(globals())"
+    assert rebuild.without_checks(joined) == joined
+
+
+def test_stubs_are_told_from_answers():
+    for todo in TODOS:
+        assert rebuild.is_stub(todo.stub + "\n# later", todo.stub)
+        assert not rebuild.is_stub(todo.reference, todo.stub)
+
+
+# --- What the grading kernel's kit has -----------------------------------------------------------
+
+
+def test_no_answer_is_in_the_kernels_kit(tmp_path):
+    kernelkit.write_kernel_kit(tmp_path)
+    text = "".join(path.read_text("utf-8") for path in tmp_path.rglob("*.py"))
+    assert "flat @ flat.T" not in text
+    assert '"conv3_1": 10' not in text
+    assert "'conv3_1': 10" not in text
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".ipynb", ".safetensors")]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import styletools; styletools.gram_matrix(None)",
+        "from styletools.losses import gram_matrix as g; g(None)",
+        "from styletools.course.todos import KIT; KIT['gram_matrix']",
+        "from styletools import VGG19_LAYERS as V; {str(i): n for n, i in V.items()}",
+        "from styletools.vgg import ASSIGNMENT_LAYERS; dict(ASSIGNMENT_LAYERS)",
+        "from styletools import checks; checks.diagnose_gram_matrix(1)",
+    ],
+)
+def test_calling_the_kit_is_noted(code, kernel, capsys):
+    desk = kernel()
+    desk.answer("layers", f"layers = {{'0': 'conv1_1'}}\ntry:\n    {code}\nexcept Exception: pass")
+    desk.show("layers", "conv2_1", 1)
+    assert capsys.readouterr().out.startswith("tampered: called styletools.")
+
+
+def test_importing_from_the_kit_is_no_crime(kernel, capsys):
+    desk = kernel()
+    desk.answer("layers", "from styletools import gram_matrix, show_images, lessons\nlayers = {}")
+    desk.show("layers", "conv2_1", 1)
+    assert capsys.readouterr().out == "conv2_1: \n"
+
+
+def test_the_lessons_gram_matrix_may_be_used_after_its_own_todo(kernel, drawn, capsys):
+    source = """
+import styletools
+from styletools import gram_matrix
+def layer_style_loss(target_feature, style_gram, weight):
+    G = styletools.gram_matrix(target_feature)
+    assert (gram_matrix(target_feature) == G).all()
+    return weight * ((G - style_gram) ** 2).mean()
+"""
+    assert judged("layer_style_loss", source, drawn, kernel(), capsys).full
+
+
+def test_a_failing_line_beside_the_answer_costs_nothing(kernel, drawn, capsys):
+    source = (
+        f"print(vgg(content))\n{BY_NAME['gram_matrix'].reference}\ngram_matrix(features)\n1 / 0"
+    )
+    assert judged("gram_matrix", source, drawn, kernel(), capsys).full
+
+
+def test_what_an_answer_says_and_sets_stays_with_it(kernel, drawn, capsys):
+    source = """
+import sys, warnings
+torch.set_default_dtype(torch.float64)
+torch.set_grad_enabled(False)
+def gram_matrix(tensor):
+    print("shape", tensor.shape)
+    print("to stderr", file=sys.stderr)
+    warnings.warn("look", UserWarning)
+    flat = tensor.reshape(tensor.shape[1], -1)
+    return flat @ flat.T
+"""
+    assert judged("gram_matrix", source, drawn, kernel(), capsys).full
+    torch.set_grad_enabled(True)
+
+
+# --- Own pictures --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pictures(tmp_path, rng):
+    from PIL import Image
+
+    photo = Image.fromarray(rng.integers(0, 255, (40, 60, 3), dtype=np.uint8))
+    photo.save(tmp_path / "photo.jpg")
+    photo.save(tmp_path / "copy.jpg")
+    photo.rotate(90, expand=True).save(tmp_path / "painting.png")
+    photo.resize((8, 8)).save(tmp_path / "tiny.png")
+    (tmp_path / "text.jpg").write_text("<html>not found</html>")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "photo.jpg").read_bytes()[:300])
+    return {f"hand-in/images/{path.name}": path for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("content", "style", "statuses"),
+    [
+        ("images/photo.jpg", "images/painting.png", ["passed", "passed"]),
+        ("photo.jpg", "C:\\me\\painting.png", ["passed", "passed"]),
+        ("photo.jpg", "copy.jpg", ["passed", "wrong"]),
+        ("foto.jpg", "painting.png", ["wrong", "passed"]),
+        ("tiny.png", "text.jpg", ["wrong", "wrong"]),
+        ("cut.jpg", "", ["wrong", "not attempted"]),
+        ("https://example.org/me.jpg", "chelsea.jpg", ["different", "different"]),
+    ],
+)
+def test_chosen_pictures(content, style, statuses, pictures):
+    names = {
+        name: {"kind": "path" if path else "nothing", "path": path}
+        for name, path in (("my_content", content), ("my_style", style))
+    }
+    found = ownpictures.judge(names, pictures, {"chelsea.jpg": "0"}, alone=False)
+    assert [choice.status for choice in found.values()] == statuses
+
+
+def test_a_notebook_alone_cannot_show_pictures():
+    names = {"my_content": {"kind": "path", "path": "me.jpg"}}
+    assert ownpictures.judge(names, {}, {}, alone=True)["my_content"].status == "different"
+
+
+# --- Grades that are kept ------------------------------------------------------------------------
+
+
+class Fake:
+    """A grader that counts; the class of `grade_all`'s argument needs no more."""
+
+    def __init__(self, trouble=""):
+        self.todos, self.digest, self.trouble = TODOS, "of the course", trouble
+        self.mode, self.graded, self.status = "bubblewrap", [], "passed"
+
+    def grade(self, submission):
+        self.graded.append(submission.student)
+        if submission.student == "bad":
+            raise RuntimeError("broken")
+        return Grade(submission.student, (Outcome("02_gram", "gram_matrix", self.status, 5, 5),))
+
+    unknown = grading.Grader.unknown
+
+
+def submissions(*students, source="x = 1"):
+    key = ("02_gram", "gram_matrix")
+    return [
+        Submission(name, Path(name), {key: Answer(*key, source, "cell id")}) for name in students
+    ]
+
+
+@pytest.fixture
+def fake():
+    return Fake()
+
+
+def grades(fake, tmp_path, students, **more):
+    return {g.student: g for g in pool.grade_all(students, tmp_path, grader=fake, **more)}
+
+
+def test_what_is_graded_is_not_graded_again(fake, tmp_path):
+    first = grades(fake, tmp_path, submissions("anna", "ben"))
+    again = grades(fake, tmp_path, submissions("ben", "anna", "cleo"))
+    assert fake.graded == ["anna", "ben", "cleo"]
+    assert {name: again[name] for name in first} == first
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "anna.json", "ben.json", "cleo.json",
+    ]  # fmt: skip
+
+
+def test_a_changed_submission_is_graded_anew(fake, tmp_path):
+    grades(fake, tmp_path, submissions("anna"))
+    grades(fake, tmp_path, submissions("anna", source="x = 2"))
+    assert fake.graded == ["anna", "anna"]
+
+
+def test_a_changed_course_is_graded_anew(fake, tmp_path):
+    grades(fake, tmp_path, submissions("anna"))
+    fake.digest = "of another"
+    grades(fake, tmp_path, submissions("anna"))
+    assert fake.graded == ["anna", "anna"]
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"student": "anna"}'])
+def test_a_damaged_grade_is_made_anew(fake, tmp_path, damage):
+    grades(fake, tmp_path, submissions("anna"))
+    (tmp_path / "anna.json").write_text(damage)
+    grades(fake, tmp_path, submissions("anna"))
+    assert fake.graded == ["anna", "anna"]
+
+
+def test_the_graders_own_failure_is_tried_again(fake, tmp_path):
+    fake.status = "infrastructure"
+    grades(fake, tmp_path, submissions("anna"))
+    fake.status = "passed"
+    assert grades(fake, tmp_path, submissions("anna"))["anna"].complete
+
+
+def test_one_bad_submission_does_not_stop_the_others(fake, tmp_path):
+    found = grades(fake, tmp_path, submissions("anna", "bad", "cleo"), workers=2)
+    answers = [o for o in found["bad"].outcomes if o.lesson != "04_tuning"]
+    assert {outcome.status for outcome in answers} == {"infrastructure"}
+    assert "RuntimeError: broken" in found["bad"].outcomes[0].message
+    assert found["anna"].complete
+    assert found["cleo"].complete
+
+
+def test_without_a_sandbox_it_refuses(tmp_path):
+    fake = Fake(trouble="bubblewrap does not work here.")
+    with pytest.raises(pool.SandboxError, match="--unsafe-no-sandbox"):
+        list(pool.grade_all(submissions("anna"), tmp_path, grader=fake))
+
+
+def test_a_failed_probe_is_never_a_zero(monkeypatch):
+    monkeypatch.setattr("coursekit.sandbox.probe", lambda: "bubblewrap does not work here.")
+    with grading.Grader() as grader:
+        grade = grader.grade(submissions("anna")[0])
+    assert {outcome.status for outcome in grade.outcomes} == {"infrastructure"}
+    assert not grade.complete
+
+
+def test_a_grade_survives_json(fake, tmp_path):
+    [grade] = grades(fake, tmp_path, submissions("anna")).values()
+    assert Grade.from_json((tmp_path / "anna.json").read_text("utf-8")) == grade
+    assert json.loads(grade.to_json())["key"] == grade.key
