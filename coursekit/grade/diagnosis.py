@@ -119,9 +119,9 @@ def _main() -> None:
     request = json.load(sys.stdin)
     out = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what answers print is not wanted
-    given = ("STYLE_WEIGHTS", "bundled", "load_image", "save_image", "to_image", "checks")
+    given = ("STYLE_WEIGHTS", "bundled", "load_image", "save_image", "to_image")
     offers = {name: getattr(styletools, name) for name in given}
-    desk = verdicts.Desk({**offers, **standins.OFFERS})
+    desk = verdicts.Desk({**offers, "checks": checks, **standins.OFFERS})
     for name, source in request["needs"].items():
         desk.give(name, source)
     for name, source in request["answers"].items():

@@ -12,7 +12,7 @@ import styletools
 KIT = Path(styletools.__file__).parent
 REAL = ("errors", "_files", "images", "_rgb")
 SILENT = ("course.diagrams", "course.notebook", "plots", "lab.studio")
-WITHHELD = ("course.checks", "config", "losses", "engine", "transfer", "vgg")
+WITHHELD = ("course.checks", "course.todos", "config", "losses", "engine", "transfer", "vgg")
 OLDER = {  # where hand-ins of an earlier release of the kit look for them
     "checks": "course.checks", "diagrams": "course.diagrams", "lessons": "course.notebook",
 }  # fmt: skip

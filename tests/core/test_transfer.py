@@ -268,7 +268,7 @@ def test_kill_9_then_resume_gives_the_same_picture(tmp_path, settings, killed_at
         command = [sys.executable, "-c", KILLED, json.dumps(settings)]
         command.append(str(tmp_path / f"{name}.checkpoint"))
         command.append(str(tmp_path / f"{name}.pt"))
-        folder = os.path.dirname(__file__)
+        folder = os.path.dirname(os.path.dirname(__file__))
         return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
 
     process = start("killed")

@@ -196,7 +196,7 @@ def test_order_and_workers_change_nothing(grader, tmp_path, monkeypatch):
 BATCH = """
 import sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 from test_grading_door import grading, pool, some_submissions
 with grading.Grader(diagnosed=False) as grader:
     for grade in pool.grade_all(some_submissions(), Path({output!r}), grader=grader):
@@ -206,7 +206,9 @@ with grading.Grader(diagnosed=False) as grader:
 
 def test_kill_in_the_middle_and_start_again(tmp_path):
     """No grade is changed, none is lost, and no process is left over."""
-    code = BATCH.format(tests=str(Path(__file__).parent), output=str(tmp_path))
+    code = BATCH.format(
+        tests=[str(Path(__file__).parent), str(Path(__file__).parents[1])], output=str(tmp_path)
+    )
     command = [sys.executable, "-c", code]
     first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert first.stdout.readline() == "anna\n"
