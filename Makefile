@@ -30,6 +30,9 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/vulture
+	$(BIN)/deptry .
 
 units: $(VENV)/installed-dev
 	$(BIN)/python -m coursekit build --check
@@ -68,6 +71,10 @@ ifeq ($(TORCH),cpu)
 	$(BIN)/python -m pip install --quiet torch torchvision --index-url $(CPU_INDEX)
 endif
 	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-grading: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable '.[grading]'
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

@@ -159,29 +159,6 @@ def style_factor(channels: int, positions: int) -> float:
     return 4 * positions / channels
 
 
-def to_paper_weights(
-    content_weight: float,
-    style_weights: Mapping[str, float],
-    shapes: Mapping[str, tuple[int, int]],
-    content_layer: str = "conv4_2",
-) -> tuple[float, dict[str, float]]:
-    """Weights that give, in the paper's convention, the total that these give in the course's.
-
-    β stays as it is. The way back is to divide by the same factors.
-
-    Args:
-        content_weight: α of the course.
-        style_weights: {layer: w_l} of the course.
-        shapes: {layer: (channels N, positions M)}, for every layer named.
-        content_layer: where the content loss is taken.
-
-    Returns:
-        α and {layer: w_l} for the paper's convention.
-    """
-    alpha = content_weight * content_factor(*shapes[content_layer])
-    return alpha, {name: w * style_factor(*shapes[name]) for name, w in style_weights.items()}
-
-
 def _precise(features: Tensor) -> Tensor:
     return features if features.dtype == torch.float64 else features.float()
 

@@ -36,7 +36,6 @@ CHUNK = 1 << 20
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 RUN_FILES = {"run.json": MEGABYTE, "losses.csv": 20 * MEGABYTE}  # bytes that are looked at
 PREVIEW = re.compile(r"(.*/)?previews/step_\d+\.png")  # a run's, from on the way: of no interest
-ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z"}
 NOT_LOOKED_AT = {
     "__MACOSX", ".git", ".ipynb_checkpoints", ".locks", ".unfinished", ".venv", "venv",
     "__pycache__",

@@ -273,7 +273,8 @@ def _sent(name: str) -> Callable[..., Any]:
         try:
             from coursekit.grade import dask as cluster
         except Exception as error:
-            says = f"the course cannot be imported there ({error}); pip install -e '.[dev]'"
+            remedy = "pip install -e '.[cluster,grading]'"
+            says = f"the course cannot be imported there ({error}); {remedy}"
             return {"course": "", "trouble": says}
         return getattr(cluster, name)(*arguments)
 

@@ -127,7 +127,7 @@ def test_the_instructors_workflow_grades_a_classroom(tmp_path, tools):
             given |= dict(line.split("=", 1) for line in settings.read_text().splitlines())
     calls = (tools / "calls").read_text()
     assert "sudo apt-get install -y -qq bubblewrap" in calls
-    assert "make TORCH=cpu .venv/installed-dev" in calls
+    assert "make TORCH=cpu .venv/installed-grading" in calls
     assert "--assignment-id 4711" in calls
     table = (tmp_path / "temp" / "GRADES" / "grades.csv").read_text("utf-8-sig").splitlines()
     assert table[1].startswith("ada,5,")

@@ -127,8 +127,8 @@ def test_total_variation():
 
 def test_weights_convert_exactly(features):
     gram = losses.gram_matrix(features[2])
-    shapes = {"conv4_2": (N, M), "conv1_1": (N, M)}
-    alpha, weights = losses.to_paper_weights(1.5, {"conv1_1": 0.75}, shapes)
+    alpha = 1.5 * losses.content_factor(N, M)
+    weights = {"conv1_1": 0.75 * losses.style_factor(N, M)}
     totals = [
         losses.total_loss(
             losses.content_loss(features[0], features[1], convention),

@@ -10,7 +10,7 @@ apt-get install -y -qq bubblewrap || true  # used where the container lets it
 for VERSION in 3.13 3.12 3.11; do
   apt-get install -y -qq "python$VERSION" "python$VERSION-venv" && break
 done
-make -C "$COURSE" PYTHON="python$VERSION" VENV="$VENV" TORCH=cpu "$VENV/installed-dev"
+make -C "$COURSE" PYTHON="python$VERSION" VENV="$VENV" TORCH=cpu "$VENV/installed-grading"
 
 # What a student's code runs as must not read the solutions.
 chmod -R o-rwx "$COURSE"

@@ -46,8 +46,8 @@ class PictureChooser(AnyWidget):
     pictures: traitlets.List[Any] = traitlets.List().tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, label: str, help: str, pictures: Mapping[str, Path], folder: Path) -> None:
-        super().__init__(label=label, help=help)
+    def __init__(self, label: str, hint: str, pictures: Mapping[str, Path], folder: Path) -> None:
+        super().__init__(label=label, help=hint)
         self.folder = folder
         self._parts: dict[str, bytearray] = {}
         earlier = sorted(folder.glob("*")) if folder.is_dir() else []
