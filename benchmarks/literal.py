@@ -32,7 +32,7 @@ LAYERS = {
     "0": "conv1_1", "5": "conv2_1", "10": "conv3_1", "19": "conv4_1", "21": "conv4_2",
     "28": "conv5_1",
 }  # fmt: skip
-STYLE_WEIGHTS = {"conv1_1": 1, "conv2_1": 0.75, "conv3_1": 0.2, "conv4_1": 0.2, "conv5_1": 0.2}
+STYLE_WEIGHTS = {"conv1_1": 1, "conv2_1": 0.8, "conv3_1": 0.5, "conv4_1": 0.3, "conv5_1": 0.1}
 CONTENT_WEIGHT, STYLE_WEIGHT, LEARNING_RATE = 1, 1e6, 0.003
 
 

@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import math
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 from styletools.errors import ConfigError
@@ -18,13 +20,41 @@ VGG19_LAYERS: dict[str, int] = {
 }  # fmt: skip
 """The sixteen convolutions of VGG19: the paper's name to the index in `vgg19().features`."""
 
-STYLE_WEIGHTS: dict[str, float] = {
-    "conv1_1": 1.0,
-    "conv2_1": 0.75,
-    "conv3_1": 0.2,
-    "conv4_1": 0.2,
-    "conv5_1": 0.2,
+COURSE_FILE = Path(__file__).parent / "data" / "course.toml"
+BASE_SETTINGS = ("content_weight", "style_weight", "steps", "learning_rate", "style_weights")
+
+
+def read_course(path: Path = COURSE_FILE) -> dict[str, Any]:
+    """The course's settings, {table: {name: value}}: the file that an instructor edits.
+
+    Raises:
+        ConfigError: the file is missing or is no TOML, or its table [base] does not hold exactly
+            the `BASE_SETTINGS`.
+    """
+    try:
+        course = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error}); correct it, or put the kit's own file back."
+        ) from None
+    base = course.get("base", {})
+    unlike = sorted(set(base) ^ set(BASE_SETTINGS)) if isinstance(base, dict) else ["base"]
+    if unlike:
+        raise ConfigError(
+            f"{path}: {unlike[0]!r} is unknown or missing; the table [base] holds "
+            f"{', '.join(BASE_SETTINGS)}."
+        )
+    return course
+
+
+COURSE = read_course()
+"""The course's settings, as `styletools/data/course.toml` has them."""
+
+BASE: dict[str, Any] = {
+    name: float(value) if type(value) is int and name != "steps" else value
+    for name, value in COURSE["base"].items()
 }
+STYLE_WEIGHTS: dict[str, float] = BASE["style_weights"]
 """The assignment's w_l for each style layer."""
 
 STARTS = ("content", "style", "noise")
@@ -50,10 +80,10 @@ class TransferConfig:
     """
 
     content_weight: float = _setting(
-        1.0, "α: weight of the content loss. More keeps the photograph's shapes."
+        BASE["content_weight"], "α: weight of the content loss. More keeps the photograph's shapes."
     )
     style_weight: float = _setting(
-        1e6, "β: weight of the style loss. More takes over strokes and colours."
+        BASE["style_weight"], "β: weight of the style loss. More takes over strokes and colours."
     )
     style_weights: Mapping[str, float] = _setting(
         STYLE_WEIGHTS, "w_l: weight of each style layer. Early layers: fine texture; deep: shapes."
@@ -64,10 +94,11 @@ class TransferConfig:
     tv_weight: float = _setting(
         0.0, "Weight of the total variation, which smooths pixel noise (not in the paper)."
     )
-    steps: int = _setting(2000, "Evaluations of the loss and its gradient.")
+    steps: int = _setting(BASE["steps"], "Evaluations of the loss and its gradient.")
     optimizer: str = _setting("adam", "adam, or lbfgs: the paper's, far fewer steps.")
     learning_rate: float = _setting(
-        0.003, "Adam's step size. Larger is faster and rougher. (L-BFGS searches its own.)"
+        BASE["learning_rate"],
+        "Adam's step size. Larger is faster and rougher. (L-BFGS searches its own.)",
     )
     start: str = _setting("content", "Where the target starts: content, style, noise or a picture.")
     seed: int = _setting(0, "Seed of the noise that `start=noise` begins with.")
@@ -190,8 +221,15 @@ def _check_names(settings: Mapping[str, Any]) -> None:
             raise ConfigError(f"Unknown setting {name!r}; the settings are {', '.join(known)}.")
 
 
-ASSIGNMENT = TransferConfig()
-"""The course's settings: 2000 steps of Adam."""
+def _assignment() -> TransferConfig:
+    try:
+        return TransferConfig()
+    except ConfigError as error:
+        raise ConfigError(f"{COURSE_FILE}, [base]: {error}") from None
+
+
+ASSIGNMENT = _assignment()
+"""The course's settings: Adam, with what `course.toml` says."""
 
 FAST = TransferConfig(optimizer="lbfgs", steps=150, levels=3, tolerance=0.4, precision="auto")
 """The same losses by L-BFGS, the paper's optimiser, coarse to fine: far sooner there."""

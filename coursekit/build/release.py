@@ -9,8 +9,10 @@ import json
 import re
 import shutil
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from coursekit.build import lesson as build
@@ -22,6 +24,7 @@ TEMPLATES = Path(__file__).resolve().parent / "templates"
 FOLDER = "style-transfer"  # what the ZIP file unpacks to
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 PACKAGE = {".py", ".safetensors", ".js", ".css"}
+COURSE = "styletools/data/course.toml"
 PICTURES = {".jpg", ".png", ".md"}
 
 
@@ -74,7 +77,35 @@ def release_files(root: Path = ROOT) -> dict[str, bytes]:
         for path in _files(root / folder):
             if path.suffix in suffixes:
                 files[path.relative_to(root).as_posix()] = path.read_bytes()
+    if (root / COURSE).is_file():
+        files[COURSE] = student_course((root / COURSE).read_text("utf-8")).encode()
     return files
+
+
+def student_course(text: str) -> str:
+    """The course's settings without `[grading]` and the comment above it.
+
+    Raises:
+        ReleaseError: the file is no TOML, or the tables cannot be cut out.
+    """
+    try:
+        course = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ReleaseError(f"{COURSE} is not TOML ({error}); correct it.") from None
+    course.pop("grading", None)
+    kept = ""
+    for section in re.split(r"^(?=[ \t]*\[)", text, flags=re.MULTILINE):
+        if re.match(r"""\s*\[+\s*["']?grading\b""", section):
+            kept = re.sub(r"^(?:[ \t]*(?:#.*)?\n)+\Z", "", kept, flags=re.MULTILINE)
+        else:
+            kept += section
+    with suppress(tomllib.TOMLDecodeError):
+        if tomllib.loads(kept) == course:
+            return kept
+    raise ReleaseError(
+        f"{COURSE}: the table [grading] cannot be left out. Begin it with a line [grading], and "
+        "begin none of its other lines with a bracket."
+    )
 
 
 def course_files(root: Path = ROOT) -> Iterator[Path]:

@@ -34,6 +34,7 @@ from coursekit.inside.kernelkit import KIT, write_kernel_kit
 from coursekit.records import SINGLE, Grade, Outcome, Submission
 from coursekit.sandbox import NONE, WORK, Sandbox, choose
 from styletools._files import file_sha256
+from styletools.config import COURSE_FILE
 
 LOST = ("timed out", "died", "out of memory", "not reached")
 TRIES = 2  # of an answer that ends or blocks the kernel, and of a kernel that does not start
@@ -368,6 +369,6 @@ def course_digest(notebooks: Path) -> str:
         for name in ("reference", "student", "single/reference", "single/student")
         for path in (notebooks / name).glob("*.ipynb")
     ]
-    files = sorted([*KIT.rglob("*.py"), *own, *built])
+    files = sorted([*KIT.rglob("*.py"), COURSE_FILE, *own, *built])
     parts = [f"{path.name} {file_sha256(path)}" for path in files]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

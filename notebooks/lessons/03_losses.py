@@ -35,6 +35,7 @@ course.begin()  # figures appear below the cell that returns them
 import torch
 
 from styletools import (
+    ASSIGNMENT,
     STYLE_WEIGHTS,
     bundled,
     gram_matrix,
@@ -332,7 +333,7 @@ print(f"style:   course ÷ paper = {style_ratio:.5f}; 4M / N = {style_factor(8, 
 # | filters | rescaled: each one's mean activation is 1 | as they were trained |
 # | optimiser | L-BFGS | Adam, learning rate 0.003 |
 # | target at the start | white noise | the content |
-# | weights of the style layers | equal | 1, 0.75, 0.2, 0.2, 0.2 |
+# | weights of the style layers | equal | 1, 0.8, 0.5, 0.3, 0.1 |
 # | α ÷ β | 10⁻⁴ to 10⁻¹ | 10⁻⁶ |
 #
 # The last line cannot be compared either: with other divisors and other filters, the same ratio
@@ -396,7 +397,7 @@ checks.check_optimise(globals())
 # is exactly 0, and everything comes from the style:
 
 # %%
-content_weight, style_weight = 1, 1e6
+content_weight, style_weight = ASSIGNMENT.content_weight, ASSIGNMENT.style_weight
 
 
 def loss_of(target):
@@ -409,11 +410,11 @@ def loss_of(target):
 print("content loss at the start:", content_loss(vgg(content), content_features).item())
 
 # %% tags=["nbval-ignore-output"]
-steps = course.steps(2000)
+steps = course.steps(ASSIGNMENT.steps)
 progress = course.Progress(steps, show_every=steps // 5)  # with 2000 steps: every 400
 
 target = content.clone().requires_grad_(True)
-optimizer = torch.optim.Adam([target], lr=0.003)
+optimizer = torch.optim.Adam([target], lr=ASSIGNMENT.learning_rate)
 loss_history = optimise(target, optimizer, progress.watch(loss_of), steps)
 
 # %%
@@ -473,7 +474,7 @@ for percent in (10, 25, 50, 100):
 # %%
 def fresh_start():
     target = content.clone().requires_grad_(True)
-    return target, torch.optim.Adam([target], lr=0.003)
+    return target, torch.optim.Adam([target], lr=ASSIGNMENT.learning_rate)
 
 
 target_1, optimizer_1 = fresh_start()

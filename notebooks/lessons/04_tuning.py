@@ -37,6 +37,7 @@ from pathlib import Path
 from PIL import Image
 
 from styletools import (
+    ASSIGNMENT,
     RunStore,
     StyletoolsError,
     TransferConfig,
@@ -61,7 +62,7 @@ from styletools.course import diagrams
 
 # %%
 SIZE = course.size(160)  # pixels; the assignment says 400, for those who have a GPU
-BASE = TransferConfig(max_size=SIZE, steps=course.steps(2000))
+BASE = ASSIGNMENT.replace(max_size=SIZE, steps=course.steps(ASSIGNMENT.steps))
 
 print("α =", BASE.content_weight, " β =", BASE.style_weight, " learning rate =", BASE.learning_rate)
 print("layer weights:", BASE.style_weights)
@@ -242,7 +243,7 @@ against_base("b")
 # 5000 instead of 2000. The longest run; time for a cup of tea.
 
 # %% grade_id="experiment_c" points=2 tags=["nbval-ignore-output"]
-run("c", BASE.replace(steps=course.steps(5000)))
+run("c", BASE.replace(steps=BASE.steps * 5 // 2))
 
 # %%
 picture("c")
@@ -280,12 +281,12 @@ print(f"(c) at the base run's last step, ÷ base run: {same_step / last['total']
 # %% [markdown]
 # ## (d) All layers alike
 #
-# All layer weights 1.0, and 1000 steps. Compared with the base run, the deep layers `conv3_1` to
-# `conv5_1` count five times as much.
+# All layer weights 1.0, and 1000 steps. Compared with the base run, the layers `conv2_1` to
+# `conv5_1` count 1.25, 2, 3.3 and 10 times as much.
 
 # %% grade_id="experiment_d" points=2 tags=["nbval-ignore-output"]
 equal_weights = dict.fromkeys(BASE.style_weights, 1.0)
-run("d", BASE.replace(style_weights=equal_weights, steps=course.steps(1000)))
+run("d", BASE.replace(style_weights=equal_weights, steps=BASE.steps // 2))
 
 # %%
 picture("d")
@@ -315,7 +316,7 @@ for layer in BASE.style_weights:
 # At the same step all layers from conv2_1 to conv5_1 are closer to the painting than in the base
 # run, by a third to nearly a half, while conv1_1 is where it was: its weight did not change, the
 # others grew. Deep layers stand for larger strokes and forms. In the picture the change is
-# small: the course's loss favours conv1_1 by thousands (lesson 3), and five times as much of very
+# small: the course's loss favours conv1_1 by thousands (lesson 3), and ten times as much of very
 # little is still little. With half the steps it is also smoother than the base run.
 # <!-- END SOLUTION -->
 

@@ -238,7 +238,7 @@ def test_controls_are_slid_and_typed(studio, panel):
     studio.comes_to(f"print(*(getattr(panel.config, n) for n in {names}))", wanted)
     expect(panel.field("preset").locator("option:checked")).to_have_text("Your own")
     panel.choose("preset", "The assignment's")
-    panel.shows("conv2_1", "0.75")
+    panel.shows("conv2_1", "0.8")
     panel.choose("start from", "content")
 
 

@@ -189,6 +189,58 @@ def test_a_folder_in_use_is_left_alone(course, tmp_path):
     assert (tmp_path / "empty" / "README.md").exists()
 
 
+SECRETS = """
+# The penalty is
+# nobody's business.
+
+[grading]  # SECRET
+late = 0.5
+libraries = ["SECRET"]
+
+[grading.points]
+gram = "SECRET"
+
+# for everybody
+[extra]
+"""
+
+
+@pytest.mark.parametrize("place", ["at the end", "at the beginning", "in the middle"])
+def test_what_only_the_instructor_knows_stays_out(course, place):
+    whole = (ROOT / release.COURSE).read_text("utf-8")
+    base, weights = whole.split("[base.style_weights]")
+    text = {
+        "at the end": f"{whole}{SECRETS}",
+        "at the beginning": f"{SECRETS}{whole}",
+        "in the middle": f"{base}{SECRETS}[base.style_weights]{weights}",
+    }[place]
+    (course / "styletools" / "data").mkdir()
+    (course / release.COURSE).write_text(text, "utf-8")
+    handed_out = release_files(course)[release.COURSE].decode()
+    assert tomllib.loads(handed_out) == tomllib.loads(whole) | {"extra": {}}
+    assert not re.search("SECRET|late|penalty|nobody", handed_out)
+    assert "# of Adam" in handed_out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("grading.late = 0.5\n", r"the table \[grading\] cannot be left out. Begin it"),
+        ("[grading]\nlate = [\n [1, 2],\n]\n", "cannot be left out"),
+        ("[base\n", r"course.toml is not TOML \(.*line 1"),
+    ],
+)
+def test_what_cannot_be_left_out_is_not_released(course, text, message):
+    (course / "styletools" / "data").mkdir()
+    (course / release.COURSE).write_text(text, "utf-8")
+    with pytest.raises(ReleaseError, match=message):
+        release_files(course)
+
+
+def test_the_courses_file_is_handed_out_as_it_is(files):
+    assert files[release.COURSE] == (ROOT / release.COURSE).read_bytes()
+
+
 def test_pyproject_of_the_release_keeps_why_each_dependency_is_there():
     text = student_pyproject((ROOT / "pyproject.toml").read_text())
     assert re.search(r'"torch>=[\d.]+",\s+# \S', text)

@@ -2,10 +2,14 @@
 
 import dataclasses
 import math
+import os
+import shutil
+import subprocess
+import sys
 
 import pytest
 
-from styletools.config import ASSIGNMENT, TransferConfig
+from styletools.config import ASSIGNMENT, COURSE_FILE, TransferConfig, read_course
 from styletools.errors import ConfigError
 
 
@@ -13,10 +17,10 @@ def test_the_defaults_are_the_assignments():
     assert TransferConfig() == ASSIGNMENT
     assert ASSIGNMENT.style_weights == {
         "conv1_1": 1.0,
-        "conv2_1": 0.75,
-        "conv3_1": 0.2,
-        "conv4_1": 0.2,
-        "conv5_1": 0.2,
+        "conv2_1": 0.8,
+        "conv3_1": 0.5,
+        "conv4_1": 0.3,
+        "conv5_1": 0.1,
     }
     expected = {
         "content_weight": 1,
@@ -90,3 +94,72 @@ def test_unknown_settings():
         ASSIGNMENT.replace(beta=1)
     with pytest.raises(ConfigError, match="Unknown setting 'epochs'"):
         TransferConfig.from_dict({"epochs": 3})
+
+
+# --- The file that an instructor edits -------------------------------------------------------
+
+
+def course_file(tmp_path, change):
+    path = tmp_path / "course.toml"
+    path.write_text(change(COURSE_FILE.read_text("utf-8")), "utf-8")
+    return path
+
+
+def test_the_defaults_stand_in_the_courses_file():
+    base = read_course()["base"]
+    assert {name: getattr(ASSIGNMENT, name) for name in base} == base
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("steps", "step", r"course\.toml: 'step' is unknown or missing; the table \[base\] holds"),
+        ("learning_rate = 0.003", "", "'learning_rate' is unknown or missing"),
+        ("[base]", "[basis]", "'content_weight' is unknown or missing"),
+        ("0.003", "3 thousandths", r"course\.toml cannot be read \(.*line 12"),
+    ],
+)
+def test_a_wrong_courses_file_is_named(tmp_path, old, new, message):
+    path = course_file(tmp_path, lambda text: text.replace(old, new, 1))
+    with pytest.raises(ConfigError, match=message):
+        read_course(path)
+    with pytest.raises(ConfigError, match=r"gone\.toml cannot be read"):
+        read_course(tmp_path / "gone.toml")
+
+
+def in_a_copy_of_the_kit(tmp_path, old, new, code):
+    """Run Python with a kit whose course's file was edited."""
+    kit = shutil.copytree(COURSE_FILE.parents[1], tmp_path / "styletools")
+    text = (kit / "data" / "course.toml").read_text("utf-8")
+    assert old in text
+    (kit / "data" / "course.toml").write_text(text.replace(old, new), "utf-8")
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)}, check=False,
+    )  # fmt: skip
+
+
+def test_an_instructors_base_reaches_presets_and_experiments(tmp_path):
+    code = """
+from styletools.config import FAST, STYLE_WEIGHTS, TransferConfig
+from styletools.lab.plans import part2
+from styletools.lab.studio.controls import PRESETS
+print(TransferConfig().steps, STYLE_WEIGHTS["conv2_1"], FAST.style_weights["conv2_1"])
+print(part2()["c"].steps, part2()["base"].style_weights == PRESETS["The assignment's"])
+"""
+    done = in_a_copy_of_the_kit(tmp_path, "conv2_1 = 0.8", "conv2_1 = 7", code)
+    assert done.stdout == "2000 7 7.0\n5000 True\n", done.stderr
+    shutil.rmtree(tmp_path / "styletools")
+    done = in_a_copy_of_the_kit(tmp_path, "steps = 2000", "steps = 300", code)
+    assert done.stdout == "300 0.8 0.8\n750 True\n", done.stderr
+
+
+def test_a_value_out_of_bounds_names_the_file(tmp_path):
+    done = in_a_copy_of_the_kit(tmp_path, "1e6", "-1", "import styletools.config")
+    assert "course.toml, [base]: style_weight is -1.0; give a number 0 or more" in done.stderr
+
+
+def test_settings_do_not_wait_for_torch():
+    code = "import sys, styletools.config; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -67,8 +67,8 @@ def literal_loop(content, style, model, steps, optimizer="adam"):
 
     content_features, style_features = get_features(content), get_features(style)
     style_grams = {layer: gram_matrix(style_features[layer]) for layer in style_features}
-    style_weights = {"conv1_1": 1.0, "conv2_1": 0.75, "conv3_1": 0.2, "conv4_1": 0.2}
-    style_weights["conv5_1"] = 0.2
+    style_weights = {"conv1_1": 1.0, "conv2_1": 0.8, "conv3_1": 0.5, "conv4_1": 0.3}
+    style_weights["conv5_1"] = 0.1
     target = content.clone().requires_grad_(True)
     adam = torch.optim.Adam([target], lr=0.003)
     loss_history = []

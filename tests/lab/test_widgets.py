@@ -184,7 +184,7 @@ def test_layers_of_weight_zero_are_left_out(panel):
         ("Equal", [1, 1, 1, 1, 1]),
         ("Early only", [1, 1, 0, 0, 0]),
         ("Deep only", [0, 0, 0, 1, 1]),
-        ("The assignment's", [1, 0.75, 0.2, 0.2, 0.2]),
+        ("The assignment's", [1, 0.8, 0.5, 0.3, 0.1]),
     ],
 )
 def test_presets_set_the_layers(panel, preset, weights):

@@ -138,7 +138,7 @@ target = content.clone().requires_grad_(True)
 # `style_weight` (β) how much the two losses count against each other.
 
 # %%
-style_weights = {"conv1_1": 1.0, "conv2_1": 0.75, "conv3_1": 0.2, "conv4_1": 0.2, "conv5_1": 0.2}
+style_weights = {"conv1_1": 1.0, "conv2_1": 0.8, "conv3_1": 0.5, "conv4_1": 0.3, "conv5_1": 0.1}
 content_weight = 1
 style_weight = 1e6
 

@@ -28,7 +28,7 @@ SHAPES = {
     "conv5_1": (4, 2, 1),
 }
 OTHER_SHAPES = {name: (d + 1, w + 2, h) for name, (d, h, w) in SHAPES.items()}
-WEIGHTS = {"conv1_1": 1.7, "conv2_1": 0.6, "conv3_1": 2.3, "conv4_1": 0.35, "conv5_1": 3.1}
+WEIGHTS = {"conv1_1": 1.7, "conv2_1": 0.7, "conv3_1": 2.3, "conv4_1": 0.35, "conv5_1": 3.1}
 OTHER_WEIGHTS = {"conv2_1": 0.45, "conv4_1": 2.6, "conv5_1": 1.3}  # fewer layers too
 
 SHAPE_CALLED = Meaning(

@@ -9,6 +9,9 @@ from styletools.config import STYLE_WEIGHTS
 from styletools.course.checks.values import Mistake
 from styletools.course.todos import gram_matrix
 
+UDACITYS = {"conv1_1": 1.0, "conv2_1": 0.75, "conv3_1": 0.2, "conv4_1": 0.2, "conv5_1": 0.2}
+"""The layer weights of Udacity's solution, which many copy."""
+
 
 def distance_mistakes(a: Tensor, b: Tensor, k: float = 1.0) -> Iterator[Mistake]:
     """Mistakes in k · mean((a − b)²)."""
@@ -137,7 +140,7 @@ def layer_style_mistakes(feature: Tensor, style_gram: Tensor, weight: float) -> 
             (value**2).mean(),
             "The weight is on one of the two matrices only, so that they no longer compare.",
         )
-    for fixed in (0.75, 0.5, 0.2):
+    for fixed in sorted({*STYLE_WEIGHTS.values(), *UDACITYS.values()} - {1.0}):
         yield Mistake(
             "hard-coded",
             fixed * distance,
@@ -230,11 +233,12 @@ def style_mistakes(
             _sum(weight * distance[n] / size[n] for n in weights),
             f"One weight, {weight}, was used for every layer. Each has its own.",
         )
-    yield Mistake(
-        "hard-coded",
-        _sum(STYLE_WEIGHTS[n] * distance[n] / size[n] for n in weights),
-        "Made with the assignment's weights, where `style_weights` says others here.",
-    )
+    for known in (STYLE_WEIGHTS, UDACITYS):
+        yield Mistake(
+            "hard-coded",
+            _sum(known.get(n, 0) * distance[n] / size[n] for n in weights),
+            "Made with the assignment's weights, where `style_weights` says others here.",
+        )
     yield Mistake(
         "content-layer-included",
         _sum(right.values()) + distance["conv4_2"] / size["conv4_2"],

@@ -63,9 +63,13 @@ def layer_style_loss(target_feature, style_gram, weight):
 def layer_style_loss(target_feature, style_gram, weight):
     return weight + torch.mean((gram_matrix(target_feature) - style_gram)**2)
 
-# %% wrong layer-style-hard-coded: a weight of the assignment
+# %% wrong layer-style-hard-coded: a weight of Udacity's
 def layer_style_loss(target_feature, style_gram, weight):
     return 0.75 * torch.mean((gram_matrix(target_feature) - style_gram)**2)
+
+# %% wrong layer-style-hard-coded: a weight of this course
+def layer_style_loss(target_feature, style_gram, weight):
+    return 0.8 * torch.mean((gram_matrix(target_feature) - style_gram)**2)
 
 # %% wrong layer-style-divided-already: d·h·w here too
 def layer_style_loss(target_feature, style_gram, weight):

@@ -188,10 +188,15 @@ def style_loss(target_features, style_grams, style_weights):
     weight = style_weights['conv1_1']
     return sum(layer_style_loss(target_features[l], style_grams[l], weight) / target_features[l].numel() for l in style_weights)
 
-# %% wrong style-hard-coded: the assignment's weights
+# %% wrong style-hard-coded: Udacity's weights
 def style_loss(target_features, style_grams, style_weights):
     style_weights = {'conv1_1': 1.0, 'conv2_1': 0.75, 'conv3_1': 0.2, 'conv4_1': 0.2, 'conv5_1': 0.2}
     return sum(layer_style_loss(target_features[l], style_grams[l], style_weights[l]) / target_features[l].numel() for l in style_weights)
+
+# %% wrong style-hard-coded: this course's weights
+def style_loss(target_features, style_grams, style_weights):
+    weights = {'conv1_1': 1.0, 'conv2_1': 0.8, 'conv3_1': 0.5, 'conv4_1': 0.3, 'conv5_1': 0.1}
+    return sum(layer_style_loss(target_features[l], style_grams[l], weights[l]) / target_features[l].numel() for l in style_weights)
 
 # %% wrong style-hard-coded: a list of layers
 def style_loss(target_features, style_grams, style_weights):
