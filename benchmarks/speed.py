@@ -40,7 +40,8 @@ from benchmarks.literal import (
 )  # fmt: skip
 from styletools import FAST, bundled, load_backbone, stylize, to_image
 from styletools._files import atomic_path, write_text
-from styletools.engine.objective import Objective, net
+from styletools.engine.objective import Objective
+from styletools.engine.precision import net
 
 ROUNDS = 3
 LITERAL_STEPS = 50

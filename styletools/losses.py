@@ -121,10 +121,18 @@ def style_loss(
     Returns:
         A scalar; 0 where there are no weights.
     """
+    layers = {
+        layer: layer_style_loss(features[layer], style_grams[layer], convention)
+        for layer in style_weights
+    }
+    return weighted_sum(layers, style_weights)
+
+
+def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    """Σ over the layers of `weights` of w_l times the layer's loss; 0 where there are none."""
     total = torch.zeros(())
-    for layer, weight in style_weights.items():
-        loss = layer_style_loss(features[layer], style_grams[layer], convention)
-        total = total.to(loss) + weight * loss
+    for layer, weight in weights.items():
+        total = total.to(losses[layer]) + weight * losses[layer]
     return total
 
 

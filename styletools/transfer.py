@@ -1,10 +1,8 @@
 """The optimisation: a target image follows the gradient of the losses. No plots, no widgets."""
 
 import functools
-import hashlib
-import json
-import platform
-from collections.abc import Mapping
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +12,29 @@ from torch import Tensor
 
 from styletools.backbones import Backbone, load_backbone
 from styletools.config import STARTS, TransferConfig
-from styletools.engine.objective import Objective, net, plan_memory, resolve_precision
-from styletools.engine.optimisers import Callback, NotFiniteError, Row, Run, Step, saved_precision
-from styletools.errors import ConfigError, ImageError, StyletoolsError
-from styletools.images import Source, enlarge, load_image, shrink
+from styletools.engine.checkpoint import (
+    Checkpoint,
+    Ended,
+    NotFiniteError,
+    Row,
+    State,
+    identity_of,
+    key_of,
+    picture_sha256,
+    saved_precision,
+)
+from styletools.engine.memory import plan_memory
+from styletools.engine.objective import Objective
+from styletools.engine.optimisers import OPTIMISERS
+from styletools.engine.precision import (
+    describe_environment,
+    net,
+    resolve_device,
+    resolve_precision,
+)
+from styletools.engine.schedule import Schedule, interrupts
+from styletools.errors import ImageError, StyletoolsError
+from styletools.images import Source, load_image
 from styletools.vgg import VGG19Features
 
 __all__ = [
@@ -25,8 +42,28 @@ __all__ = [
     "describe_environment", "resolve_device", "run_key", "stylize",
 ]  # fmt: skip
 
-MAX_GAIN = 4.0  # of a picture's detail: a blurred photograph's noise should not become visible
-MIN_LEVEL_SIDE = 48  # pixels; in smaller pictures the deep layers see nothing but the border
+
+@dataclass(frozen=True)
+class Step:
+    """What the callback gets after each evaluation of the loss.
+
+    Attributes:
+        step: 1 for the first evaluation.
+        steps: the most there will be.
+        losses: this step's row of the loss history.
+        image: (1, 3, h, w), normalised, the target that was evaluated, at the size the run works
+            at now; copy it to keep it.
+        seconds: spent optimising, earlier parts of a resumed run included, callbacks not.
+    """
+
+    step: int
+    steps: int
+    losses: Row
+    image: Tensor
+    seconds: float
+
+
+Callback = Callable[[Step], bool | None]
 
 
 @dataclass(frozen=True)
@@ -95,38 +132,57 @@ def stylize(
     place = Path(checkpoint) if checkpoint is not None else None
     config, backbone, device = _resolve(config, backbone, place)
     content, style, start = _load_pictures(content, style, config)
-    identity = _identity(config, content, style, start, backbone)
-    contents, styles, starts = (
-        _levels(picture.to(device), content, config) for picture in (content, style, start)
-    )
-
-    saving, exact_ending = plan_memory(config, backbone, (content.shape[-2], content.shape[-1]))
+    kept = Checkpoint(place, _identity(config, content, style, start, backbone))
+    plan = plan_memory(config, backbone, (content.shape[-2], content.shape[-1]))
+    content, style, start = (picture.to(device) for picture in (content, style, start))
+    schedule = Schedule(content, style, start, config, plan.exact_ending)
+    state = kept.load(device) or schedule.begin()
+    optimiser = OPTIMISERS[config.optimizer](state, config)
+    started = time.monotonic() - state.seconds
 
     @functools.lru_cache(maxsize=1)  # one net for all sizes; another precision's can go
     def model(precision: str) -> VGG19Features:
         return net(backbone, config, device, precision)
 
-    def objectives(level: int, precision: str) -> Objective:
+    @functools.lru_cache(maxsize=1)
+    def objective(level: int, precision: str) -> Objective:
         # The few last steps in float32 may be slower, and should not double the memory.
-        lean = saving or precision != config.precision
-        return Objective(model(precision), contents[level], styles[level], config, lean)
+        saving = plan.saving or precision != config.precision
+        content, style = schedule.contents[level], schedule.styles[level]
+        return Objective(model(precision), content, style, config, saving)
 
-    details = _details(starts, styles, config)
-    run = Run(objectives, starts[0], details, config, callback, identity, exact_ending)
-    if place is not None and place.exists():
-        run.load(place)
-    environment = describe_environment(device, backbone)
-    diverged = ""
+    def evaluate(target: Tensor) -> Tensor:
+        """One step: the loss and its gradient, a row of the history, the callback."""
+        nonlocal started
+        schedule.check(state)
+        target.grad = None
+        total, parts = objective(state.level, state.precision)(target)
+        total.backward()
+        row = state.add_row(total, parts, config)
+        state.seconds = time.monotonic() - started
+        if callback is not None and state.ended is None:
+            step = Step(len(state.history), config.steps, row, target.detach(), state.seconds)
+            if callback(step) is True:
+                state.ended = Ended.STOPPED
+            started = time.monotonic() - state.seconds
+        return total.detach()
+
     try:
-        stopped = run.go(place)
+        with interrupts(state):
+            while state.ended is None:
+                if not schedule.advance(state, optimiser):
+                    optimiser.step(evaluate)
+                    kept.save_if_due(state)
+        kept.save(state)
     except NotFiniteError as error:
-        stopped = diverged = str(error)
-    image = run.image(diverged=bool(diverged))
+        state.ended, state.detail = Ended.DIVERGED, str(error)
+    image = schedule.at_full_size(optimiser.image, state.level).float().cpu().clone()
+    stopped, environment = _sentence(state), describe_environment(device, backbone)
     result = TransferResult(
-        image, run.history, run.kept_row, config, environment, run.seconds, stopped
+        image, state.history, state.kept_row, config, environment, state.seconds, stopped
     )
-    if diverged:
-        raise DivergedError(diverged, result)
+    if state.ended is Ended.DIVERGED:
+        raise DivergedError(state.detail, result)
     return result
 
 
@@ -149,67 +205,10 @@ def run_key(
     return key_of(identity, config.steps)
 
 
-def key_of(identity: Mapping[str, Any], steps: int) -> str:
-    """The key of a run, from what `identity_of` gives."""
-    text = json.dumps({**identity, "steps": steps}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def identity_of(
-    settings: Mapping[str, Any], pictures: Mapping[str, str], backbone: str
-) -> dict[str, Any]:
-    """What makes two runs the same: pictures, weights, and settings but for steps and machine.
-
-    Args:
-        settings: `TransferConfig.to_dict()`, as they were resolved.
-        pictures: {"content", "style" and "start": `picture_sha256` of it}.
-        backbone: SHA-256 of the weights' file.
-    """
-    # The pictures and the weights themselves stand for the last four.
-    left_out = ("steps", "device", "max_memory", "backbone", "max_size", "start", "seed")
-    identity = {name: value for name, value in settings.items() if name not in left_out}
-    return {**identity, **pictures, "backbone": backbone}
-
-
-def picture_sha256(picture: Tensor) -> str:
-    """Of a picture as the network gets it, (1, 3, H, W)."""
-    return hashlib.sha256(picture.float().cpu().numpy().tobytes()).hexdigest()
-
-
-def resolve_device(name: str = "auto") -> torch.device:
-    """The device of a name; "auto" takes CUDA, then MPS, then the CPU.
-
-    Raises:
-        ConfigError: an unknown device, or one that this machine does not have.
-    """
-    available = {"cpu": True, "cuda": torch.cuda.is_available()}
-    available["mps"] = torch.backends.mps.is_available()
-    if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
-    if not available.get(name.split(":")[0], False):
-        known = ", ".join(kind for kind, there in available.items() if there)
-        raise ConfigError(f"device is {name!r}; this machine has {known}. Use device='auto'.")
-    return torch.device(name)
-
-
-def describe_environment(device: torch.device, backbone: Backbone) -> dict[str, Any]:
-    """What a run depends on besides its settings and pictures."""
-    import torchvision
-
-    import styletools
-
-    return {
-        "styletools": styletools.__version__,
-        "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "machine": platform.machine(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "threads": torch.get_num_threads(),
-        "backbone": backbone.name,
-        "backbone_sha256": backbone.sha256,
-    }
+def _sentence(state: State) -> str:
+    if state.ended in (Ended.STOPPED, Ended.DIVERGED):
+        return "stopped by the callback" if state.ended is Ended.STOPPED else state.detail
+    return f"{state.ended}: {state.detail}" if state.detail else f"{state.ended}"
 
 
 def _resolve(
@@ -226,39 +225,6 @@ def _resolve(
     precision = saved_precision(checkpoint) if config.precision == "auto" else None
     precision = precision or resolve_precision(config, backbone, device)
     return config.replace(precision=precision), backbone, device
-
-
-def _levels(picture: Tensor, content: Tensor, config: TransferConfig) -> list[Tensor]:
-    """A picture at each size that the run works at, smallest first."""
-    levels = [picture]
-    for halvings in range(1, config.levels):
-        if min(content.shape[-2:]) >> halvings < MIN_LEVEL_SIDE:
-            break
-        levels.insert(0, shrink(picture, 2**halvings))
-    return levels
-
-
-def _details(starts: list[Tensor], styles: list[Tensor], config: TransferConfig) -> list[Tensor]:
-    """What each next size adds to the enlarged picture of the one before.
-
-    It is the start's own fine detail, each colour as strong as in the style at that size, so that
-    the early layers begin near their goal: that saves a third of the evaluations at full size.
-    """
-    details = []
-    for small, large, style_small, style_large in zip(
-        starts, starts[1:], styles, styles[1:], strict=False
-    ):
-        detail = large - enlarge(small, large)
-        if config.style_weight:
-            wanted = _energy(style_large - enlarge(style_small, style_large))
-            gain = (wanted / _energy(detail).clamp(min=1e-12)).sqrt().clamp(max=MAX_GAIN)
-            detail = detail * gain
-        details.append(detail)
-    return details
-
-
-def _energy(detail: Tensor) -> Tensor:
-    return detail.square().mean(dim=(2, 3), keepdim=True)  # (1, 3, 1, 1)
 
 
 def _load_pictures(

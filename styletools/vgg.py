@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -115,14 +116,21 @@ def each_layer(
                 f"{', '.join(convolutions)} (as text)."
             )
     _check_image(image)
-    missing, previous, x = len(layers), "", image
+    outputs = ((name, x) for name, x in each_output(image, modules, layers) if name)
+    return islice(outputs, len(layers))
+
+
+def each_output(
+    x: Tensor, modules: Mapping[str, nn.Module | None], layers: Mapping[str, str]
+) -> Iterator[tuple[str, Tensor]]:
+    """Run the modules in order: each one's output, with its name where it is a layer's features.
+
+    A layer's features are the ReLU's output, right after the named convolution.
+    """
+    previous = ""
     for index, module in modules.items():
-        if not missing:
-            break
         x = module(x)  # type: ignore[misc]
-        if isinstance(module, nn.ReLU) and previous in layers:
-            yield layers[previous], x
-            missing -= 1
+        yield (layers.get(previous, "") if isinstance(module, nn.ReLU) else ""), x
         previous = index
 
 

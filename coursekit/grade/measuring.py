@@ -24,7 +24,8 @@ from styletools.course.handin.runs import (
     final_row,
     starts_as_content,
 )
-from styletools.engine.objective import Objective, net
+from styletools.engine.objective import Objective
+from styletools.engine.precision import net
 from styletools.images import to_tensor
 
 LAST, LAST_CONTENT = 0.25, 0.2  # relative: picture.png is one step further, clipped, and rounded

@@ -239,12 +239,12 @@ KILLED = """
 import json, sys, torch
 from support.weights import vgg_weights
 from styletools import transfer
-from styletools.engine import optimisers as optimisation
+from styletools.engine import checkpoint, schedule
 from styletools.backbones import Backbone
 from styletools.config import TransferConfig
 torch.set_num_threads(1)
-optimisation.CHECKPOINT_SECONDS = 0.0
-transfer.MIN_LEVEL_SIDE = 16
+checkpoint.CHECKPOINT_SECONDS = 0.0
+schedule.MIN_LEVEL_SIDE = 16
 generator = torch.Generator().manual_seed(1)
 content, style = torch.randn(2, 1, 3, 32, 40, generator=generator)
 config = TransferConfig(steps=40, style_weight=1e3, **json.loads(sys.argv[1]))
@@ -301,6 +301,9 @@ def test_a_checkpoint_of_another_run_is_refused(pictures, backbone, tmp_path):
     other = Backbone("random", vgg_weights(seed=9), "max", "1" * 64)
     with pytest.raises(CheckpointError, match="another run: backbone differ"):
         stylize(*pictures, SMALL, checkpoint=checkpoint, backbone=other)
+    torch.save({**torch.load(checkpoint), "state": {"history": []}}, checkpoint)
+    with pytest.raises(CheckpointError, match=r"no whole checkpoint of this version .*; delete it"):
+        stylize(*pictures, SMALL, checkpoint=checkpoint, backbone=backbone)
     checkpoint.write_bytes(checkpoint.read_bytes()[:-50])
     with pytest.raises(CheckpointError, match=r"is no whole checkpoint .*; delete it"):
         stylize(*pictures, SMALL, checkpoint=checkpoint, backbone=backbone)

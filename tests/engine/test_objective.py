@@ -9,14 +9,11 @@ import torch
 from styletools import losses
 from styletools.backbones import Backbone, load_backbone
 from styletools.config import FAST, TransferConfig
-from styletools.engine import objective
-from styletools.engine.objective import (
-    Objective,
-    memory_needed,
-    net,
-    plan_memory,
-    resolve_precision,
-)
+from styletools.engine import precision as precisions
+from styletools.engine.gram import lean_gram
+from styletools.engine.memory import memory_needed, plan_memory
+from styletools.engine.objective import Objective
+from styletools.engine.precision import net, resolve_precision
 from styletools.errors import ConfigError
 from styletools.transfer import stylize
 
@@ -48,9 +45,9 @@ def test_lean_gram_and_its_gradient_are_the_plain_ones():
     plain = torch.randn(1, 5, 4, 3, requires_grad=True)
     lean = plain.detach().clone().requires_grad_(True)
     weights = torch.randn(5, 5)  # not symmetric
-    for features, gram in ((plain, losses.gram_matrix), (lean, objective.lean_gram)):
+    for features, gram in ((plain, losses.gram_matrix), (lean, lean_gram)):
         (gram(features) * weights).sum().backward()
-    torch.testing.assert_close(objective.lean_gram(lean), losses.gram_matrix(plain))
+    torch.testing.assert_close(lean_gram(lean), losses.gram_matrix(plain))
     torch.testing.assert_close(lean.grad, plain.grad)
 
 
@@ -80,25 +77,25 @@ def test_the_probe_takes_the_faster_one(monkeypatch):
     for faster in ("float32", "bfloat16"):
         seconds = {"float32": 2.0, "bfloat16": 2.0} | {faster: 1.0}
         order = iter(["float32", "bfloat16"])
-        monkeypatch.setattr(objective, "_fastest", lambda *_, s=seconds, o=order: s[next(o)])
+        monkeypatch.setattr(precisions, "_fastest", lambda *_, s=seconds, o=order: s[next(o)])
         assert resolve_precision(config, backbone, CPU) == faster
 
 
 def test_the_probe_refuses_what_is_not_accurate(monkeypatch):
     backbone, config = load_backbone("offline"), FAST.replace(pooling="avg")
-    probe = objective._probe
+    probe = precisions._probe
 
     def noisy(config, backbone, device, precision):
         evaluate = probe(config, backbone, device, precision)
         return lambda: torch.randn_like(evaluate()) if precision == "bfloat16" else evaluate()
 
-    monkeypatch.setattr(objective, "_fastest", lambda *_: pytest.fail("it was timed all the same"))
-    monkeypatch.setattr(objective, "_probe", noisy)
+    monkeypatch.setattr(precisions, "_fastest", lambda *_: pytest.fail("it was timed all the same"))
+    monkeypatch.setattr(precisions, "_probe", noisy)
     assert resolve_precision(config, backbone, CPU) == "float32"
 
 
 def test_a_stated_precision_is_not_probed(backbone, monkeypatch):
-    monkeypatch.setattr(objective, "_probe", lambda *_: pytest.fail("probed"))
+    monkeypatch.setattr(precisions, "_probe", lambda *_: pytest.fail("probed"))
     for precision in ("float32", "bfloat16"):
         assert resolve_precision(FAST.replace(precision=precision), backbone, CPU) == precision
 
@@ -134,7 +131,9 @@ MEASURE = """
 import sys, torch
 from styletools.backbones import load_backbone
 from styletools.config import FAST
-from styletools.engine.objective import Objective, memory_needed, net
+from styletools.engine.memory import memory_needed
+from styletools.engine.objective import Objective
+from styletools.engine.precision import net
 def kilobytes(what):
     return next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith(what))
 precision, saving, side = sys.argv[1], sys.argv[2] == "True", int(sys.argv[3])

@@ -19,7 +19,7 @@ from support.dask_cluster import DaskCluster
 from styletools import _files as files
 from styletools import cli
 from styletools.config import ASSIGNMENT, FAST, STYLE_WEIGHTS, TransferConfig
-from styletools.engine import optimisers as optimisation
+from styletools.engine import checkpoint
 from styletools.errors import ConfigError
 from styletools.images import bundled
 from styletools.lab import store as experiments
@@ -260,7 +260,7 @@ CONTEXT.set_forkserver_preload(["styletools.lab.sweep"])
 
 def _sweep(folder, photo, noise, started, log):
     """What the processes do; every start of a run is noted, and a checkpoint made at each step."""
-    optimisation.CHECKPOINT_SECONDS = 0.0
+    checkpoint.CHECKPOINT_SECONDS = 0.0
 
     def noting(content, style, config, *rest):
         with open(log, "a") as file:

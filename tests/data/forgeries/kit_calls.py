@@ -284,8 +284,8 @@ KIT_CALLS: tuple[Forgery, ...] = (
     ),
     Forgery(
         "kit-lean",
-        "the fast path's own Gram matrix (styletools.engine.objective.lean_gram)",
-        gram(_kit("objective.lean_gram(tensor)", "from styletools import objective")),
+        "the fast path's own Gram matrix (styletools.engine.gram.lean_gram)",
+        gram(_kit("gram.lean_gram(tensor)", "from styletools.engine import gram")),
         CAUGHT,
     ),
     Forgery(
