@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coursekit.collect import read_submission
-from coursekit.collect.answers import Key
 from coursekit.collect.layouts import Found, LayoutError, find_handins
 from coursekit.collect.names import file_name, one_line
+from coursekit.course import Key
 from coursekit.grade.pool import default_workers, grade_all
 from coursekit.grade.progress import Progress
 from coursekit.records import Grade, Submission
@@ -68,7 +68,7 @@ def grade_class(
         LayoutError: there is no submission, or none of a student named.
         WrittenError: points in written.csv that cannot be.
         SandboxError: answers cannot be run safely here.
-        RebuildError: the lessons cannot be graded as they are.
+        CourseError: the lessons cannot be graded as they are.
         ClusterError: the scheduler does not answer any more, or no worker can grade.
     """
     marks = read_marks(output / "written.csv")

@@ -17,7 +17,7 @@ import pytest
 
 from coursekit import quickstart  # noqa: F401  # first
 from coursekit.collect import collect
-from coursekit.collect.answers import lesson_names
+from coursekit.course import lesson_names
 from coursekit.grade.grader import Grader
 from coursekit.records import SINGLE, Grade, Outcome, Submission
 from coursekit.sandbox import REPOSITORY

@@ -11,43 +11,44 @@ the reason, while the others go on.
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from coursekit.collect.answers import Release, discarded, find_answers, read_release
+from coursekit.collect.answers import discarded, find_answers
 from coursekit.collect.archive import Files, SubmissionError, read_all, shown
 from coursekit.collect.layouts import Handin, find_handins
 from coursekit.collect.one_notebook.find import find_single, single_answers
 from coursekit.collect.saved import Book, read_book
+from coursekit.course import Course, this_course
 from coursekit.records import Submission
 
 SHOWN_FILES = 8
 
 
 def collect(
-    paths: Iterable[Path], layout: str = "auto", release: Release | None = None
+    paths: Iterable[Path], layout: str = "auto", course: Course | None = None
 ) -> Iterator[Submission]:
     """Read the submissions, one after the other, sorted by student.
 
     Args:
         paths: see `layouts.find_handins`.
         layout: see there.
-        release: what was handed out; this course's own, if none is given.
+        course: what was handed out; this course's own, if none is given.
 
     Raises:
         LayoutError: there is no submission.
     """
     for handin in find_handins(paths, layout).handins:
-        yield read_submission(handin, release)
+        yield read_submission(handin, course)
 
 
-def read_submission(handin: Handin, release: Release | None = None) -> Submission:
+def read_submission(handin: Handin, course: Course | None = None) -> Submission:
     """Read one student's files; whatever is wrong with them ends in `refused`."""
-    release = release or read_release()
+    course = course or this_course()
     path = handin.paths[0]
     try:
         files = read_all(handin.places)
         books, notes = _books(files)
-        found = find_single(books, release, handin.single)
-        answers, remarks = single_answers(books, found) if found else find_answers(books, release)
-        notes += [*remarks, *discarded(books, release)]
+        found = find_single(books, course, handin.single)
+        answers, remarks = single_answers(books, found) if found else find_answers(books, course)
+        notes += [*remarks, *discarded(books, course)]
     except SubmissionError as error:
         return Submission(handin.student, path, {}, handin.notes, refused=str(error))
     except (RecursionError, MemoryError) as error:

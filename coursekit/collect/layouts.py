@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from coursekit.collect.answers import NOTEBOOKS, lesson_names, read_release
 from coursekit.collect.archive import NOT_LOOKED_AT, PICTURES, SubmissionError, read_all, shown
 from coursekit.collect.one_notebook.find import find_single
 from coursekit.collect.saved import read_book
+from coursekit.course import NOTEBOOKS, lesson_names, this_course
 from coursekit.records import SINGLE
 from styletools.errors import StyletoolsError
 
@@ -152,7 +152,7 @@ def _holds_single(entries: Iterable[Path]) -> bool:
             with contextlib.suppress(SubmissionError, RecursionError, MemoryError):
                 notebooks = read_all(((entry, ""),)).notebooks
                 books = [read_book(name, data) for name, data in notebooks.items()]
-                found.append(find_single(books, read_release()) is not None)
+                found.append(find_single(books, this_course()) is not None)
     return sum(found) > len(found) / 2
 
 

@@ -6,7 +6,6 @@ worker had when it went away is graded by another.
 """
 
 import contextlib
-import hashlib
 import pickle
 import tempfile
 import threading
@@ -19,15 +18,14 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
-from coursekit.collect.answers import NOTEBOOKS
 from coursekit.collect.archive import Files, SubmissionError, is_material, read_all
 from coursekit.collect.names import one_line
-from coursekit.grade.grader import Grader, course_digest
+from coursekit.course import course_digest
+from coursekit.grade.grader import Grader
 from coursekit.grade.pictures import MAX_BYTES
 from coursekit.grade.rebuild import read_todos
 from coursekit.grade.worker import MEMORY, Workers, not_graded, settings_of
 from coursekit.records import Grade, Submission
-from styletools._files import file_sha256
 from styletools.lab.dask import LOOK_SECONDS, ClusterError, check, machine
 
 if TYPE_CHECKING:
@@ -83,7 +81,7 @@ class Cluster:
         self.say = say
         settings = settings_of(grader).items()
         self.settings = pickle.dumps({k: v for k, v in settings if k not in OF_THIS_MACHINE})
-        self.course = whole_course(grader.notebooks)
+        self.course = course_digest(grader.notebooks, ("",))
         self.asked: dict[str, Future] = {}  # {worker: what it says of itself}
         self.places: dict[str, Place] = {}  # of the workers that can grade
         self.refused: set[str] = set()  # workers that cannot
@@ -220,13 +218,6 @@ def _result(future: "Future", is_there: bool) -> tuple[Any, str]:
     return None, "" if is_there else "it went away"
 
 
-def whole_course(notebooks: Path = NOTEBOOKS) -> str:
-    """Digest of the course as it is installed here, with all of coursekit."""
-    own = sorted(Path(__file__).parents[1].rglob("*.py"))
-    parts = [course_digest(notebooks), *map(file_sha256, own)]
-    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
-
-
 def pack(submission: Submission) -> bytes:
     """A submission with its pictures and runs, without a path of this machine."""
     pictures: list[tuple[str, bytes]] = []
@@ -289,7 +280,7 @@ def introduce(settings: bytes) -> dict[str, Any]:
     worker = get_worker()
     memory = worker.memory_manager.memory_limit or MEMORY * CPU_COUNT
     room = max(1, min(worker.state.nthreads, memory // MEMORY))
-    said = {"course": whole_course(), "trouble": "", "room": room, "cores": CPU_COUNT}
+    said = {"course": course_digest(folders=("",)), "trouble": "", "room": room, "cores": CPU_COUNT}
     try:
         with Grader(**pickle.loads(settings)) as grader:
             return {**said, "trouble": grader.trouble}

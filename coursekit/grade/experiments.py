@@ -18,8 +18,8 @@ from typing import BinaryIO
 
 from torch import Tensor
 
-from coursekit.collect.answers import NOTEBOOKS
 from coursekit.collect.archive import Files, read_all
+from coursekit.course import this_course
 from coursekit.grade.measuring import NO_IMAGENET, Bench, backbone_of
 from coursekit.grade.pictures import best_match
 from coursekit.inside.decode import Picture, decode
@@ -51,18 +51,6 @@ Size = tuple[int, int]
 """Width and height."""
 
 
-@functools.lru_cache(maxsize=4)
-def worth(notebooks: Path = NOTEBOOKS) -> Mapping[str, float]:
-    """{experiment: points} of those for which the lesson gives any."""
-    cells = json.loads((notebooks / "student" / f"{LESSON}.ipynb").read_bytes())["cells"]
-    graded = {
-        found["grade_id"]: float(found["points"])
-        for cell in cells
-        if "points" in (found := cell["metadata"].get("nbgrader", {}))
-    }
-    return {name: graded[cell] for name in ASKED if (cell := f"experiment_{name}") in graded}
-
-
 def with_experiments(grade: Grade, submission: Submission) -> Grade:
     """A grade with the experiments in it; what goes wrong here is never a zero."""
     if submission.single:
@@ -75,7 +63,9 @@ def with_experiments(grade: Grade, submission: Submission) -> Grade:
     except Exception as error:
         message = f"The grader failed: {type(error).__name__}: {error}"[:500]
         found = dict.fromkeys(ASKED, Finding("infrastructure", message))
-    outcomes = [_outcome(name, found[name], points) for name, points in worth().items()]
+    outcomes = [
+        _outcome(name, found[name], points) for name, points in this_course().experiments.items()
+    ]
     return replace(grade, outcomes=(*grade.outcomes, *outcomes))
 
 

@@ -6,7 +6,6 @@ again where it is the first, and one that ends or blocks the kernel is run a sec
 one answer does to torch, or to the kernel, takes no points from another.
 """
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -16,32 +15,28 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from coursekit.collect.answers import NOTEBOOKS
+from coursekit.collect.one_notebook.find import read_single_todos
+from coursekit.course import NOTEBOOKS, Question, course_digest, pictures_handed_out
 from coursekit.grade import diagnosis
 from coursekit.grade import pictures as ownpictures
 from coursekit.grade.nbval import CellResult, Seconds, run_notebook
 from coursekit.grade.rebuild import (
     Reference,
-    Todo,
     is_stub,
-    read_single_todos,
     read_todos,
     rebuild,
     verdict_id,
 )
 from coursekit.inside import verdicts
-from coursekit.inside.kernelkit import KIT, write_kernel_kit
+from coursekit.inside.kernelkit import write_kernel_kit
 from coursekit.records import SINGLE, Grade, Outcome, Submission
 from coursekit.sandbox import NONE, WORK, Sandbox, choose
-from styletools._files import file_sha256
-from styletools.config import COURSE_FILE
 
 LOST = ("timed out", "died", "out of memory", "not reached")
 TRIES = 2  # of an answer that ends or blocks the kernel, and of a kernel that does not start
 NO_MEMORY = ("MemoryError", "allocate memory", "not enough memory")
 ENDS = 4  # of a picture's name, at which the kernel is shown it
 MOST_WORDS = 6_000  # of bubblewrap's command for them; it takes 9,000 in all
-GRADED_WITH = ("collect", "grade", "inside", "sandbox")  # folders of coursekit
 
 
 @dataclass(frozen=True)
@@ -108,7 +103,7 @@ class Grader:
         """Read the lessons, and run the reference.
 
         Raises:
-            RebuildError: the lessons cannot be graded as they are.
+            CourseError: the lessons cannot be graded as they are.
         """
         self.todos = read_todos(self.notebooks)
         self.single_todos = read_single_todos(self.notebooks)
@@ -123,8 +118,6 @@ class Grader:
         self._kits.callback(shutil.rmtree, self._folder, ignore_errors=True)
         write_kernel_kit(self._folder / "kernel")
         diagnosis.write_whole_kit(self._folder / "whole")
-        shown = (KIT.parent / "images").rglob("*.jpg")
-        self._kit_pictures = {path.name: file_sha256(path) for path in shown}
 
     def __enter__(self) -> "Grader":
         return self
@@ -149,7 +142,7 @@ class Grader:
             outcomes = self._outcomes(submission, todos)
         return Grade(submission.student, tuple(outcomes), submission.notes, self.mode)
 
-    def todos_of(self, lesson: str = "") -> tuple[Todo, ...]:
+    def todos_of(self, lesson: str = "") -> tuple[Question, ...]:
         """The TODOs of a lesson, or of the single exercise; of all lessons, if none is named."""
         if lesson == SINGLE:
             return self.single_todos
@@ -157,7 +150,7 @@ class Grader:
 
     # --- Running ---------------------------------------------------------------------------------
 
-    def _outcomes(self, submission: Submission, todos: Sequence[Todo]) -> list[Outcome]:
+    def _outcomes(self, submission: Submission, todos: Sequence[Question]) -> list[Outcome]:
         found = {key: answer.source for key, answer in submission.answers.items()}
         answers = {
             todo.name: found[todo.key]
@@ -245,7 +238,7 @@ class Grader:
 
     def _outcome(
         self,
-        todo: Todo,
+        todo: Question,
         one: Judged,
         told: diagnosis.Told | None,
         submission: Submission,
@@ -269,7 +262,7 @@ class Grader:
 
     def _chosen_pictures(
         self,
-        todo: Todo,
+        todo: Question,
         report: CellResult,
         submission: Submission,
         pictures: Mapping[str, Path],
@@ -285,7 +278,9 @@ class Grader:
             message = "The cell defines no pictures."
             return Outcome(todo.lesson, todo.name, "wrong", 0.0, todo.points, "", message)
         alone = submission.path.suffix.lower() == ".ipynb" and not submission.pictures
-        choices = ownpictures.judge(names, pictures, self._kit_pictures, alone, self.mode).values()
+        choices = ownpictures.judge(
+            names, pictures, pictures_handed_out(), alone, self.mode
+        ).values()
         statuses = [choice.status for choice in choices]
         good = sum(status in ("passed", "different") for status in statuses)
         if len(set(statuses)) == 1 or good == len(statuses):
@@ -297,11 +292,11 @@ class Grader:
         code = "passed" if status == "passed" else ""
         return Outcome(todo.lesson, todo.name, status, points, todo.points, code, message)
 
-    def unknown(self, todo: Todo, message: str, status: str = "infrastructure") -> Outcome:
+    def unknown(self, todo: Question, message: str, status: str = "infrastructure") -> Outcome:
         """What is said of a TODO whose points nobody knows: grading itself failed, as a rule."""
         return Outcome(todo.lesson, todo.name, status, 0.0, todo.points, "", message)
 
-    def _nothing(self, todo: Todo, message: str) -> Outcome:
+    def _nothing(self, todo: Question, message: str) -> Outcome:
         return Outcome(todo.lesson, todo.name, "not attempted", 0.0, todo.points, "", message)
 
 
@@ -327,7 +322,7 @@ def status_of(name: str, one: Judged) -> tuple[str, str]:
     return "wrong", ""
 
 
-def earned(todo: Todo, one: Judged, status: str) -> float:
+def earned(todo: Question, one: Judged, status: str) -> float:
     """The points for an answer's parts."""
     if status in ("passed", "different"):
         return todo.points
@@ -358,17 +353,3 @@ def _in_work(pictures: Mapping[str, Path]) -> dict[Path, Path]:
                 files[place] = path
                 folders |= above
     return files
-
-
-def course_digest(notebooks: Path) -> str:
-    """Of the lessons, the kit, and the code that answers are graded with."""
-    coursekit = Path(__file__).parents[1]
-    own = [path for name in GRADED_WITH for path in (coursekit / name).rglob("*.py")]
-    built = [
-        path
-        for name in ("reference", "student", "single/reference", "single/student")
-        for path in (notebooks / name).glob("*.ipynb")
-    ]
-    files = sorted([*KIT.rglob("*.py"), COURSE_FILE, *own, *built])
-    parts = [f"{path.name} {file_sha256(path)}" for path in files]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -97,7 +97,7 @@ def grade_all(
 
     Raises:
         SandboxError: bubblewrap does not work here.
-        RebuildError: the lessons cannot be graded as they are.
+        CourseError: the lessons cannot be graded as they are.
         ClusterError: the scheduler does not answer, or no worker can grade.
     """
     with ExitStack() as stack:

@@ -6,7 +6,6 @@ stored as their output, so that nbval compares in pytest's process, out of the s
 """
 
 import ast
-import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,44 +15,13 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from coursekit.collect.answers import NOTEBOOKS, Key, read_release
 from coursekit.collect.magics import parsed
-from coursekit.collect.one_notebook import find as single
+from coursekit.course import NOTEBOOKS, CourseError, Question, this_course
 from coursekit.inside import verdicts
-from coursekit.records import SINGLE
-from styletools.errors import StyletoolsError
 
 MAX_DRAWS = 4_000
 SEED_BITS = 96
 KERNEL = {"kernelspec": {"name": "coursekit", "display_name": "coursekit", "language": "python"}}
-
-
-class RebuildError(StyletoolsError, ValueError):
-    """The lessons cannot be graded as they are."""
-
-
-@dataclass(frozen=True)
-class Todo:
-    """An answer cell that is graded by machine.
-
-    Attributes:
-        lesson: such as "02_gram".
-        name: its grade_id, such as "gram_matrix".
-        points: that it is worth.
-        stub: what students were given.
-        reference: the instructor's answer.
-    """
-
-    lesson: str
-    name: str
-    points: float
-    stub: str
-    reference: str
-
-    @property
-    def key(self) -> Key:
-        """As answers are kept."""
-        return self.lesson, self.name
 
 
 @dataclass(frozen=True)
@@ -76,47 +44,23 @@ def verdict_id(todo: str, part: str) -> str:
     return f"{todo}-{part.replace(' ', '-')}"
 
 
-def read_todos(notebooks: Path = NOTEBOOKS) -> tuple[Todo, ...]:
+def read_todos(notebooks: Path = NOTEBOOKS) -> tuple[Question, ...]:
     """The TODOs of the built lessons, in their order.
 
     Raises:
-        RebuildError: one of them cannot be graded: no points, no reference, no verdict.
+        CourseError: one of them cannot be graded: no points, no reference, no verdict.
     """
-    todos = []
-    for wanted in read_release(notebooks).wanted:
-        if not wanted.names:
-            continue  # a text, which a person grades
-        name = wanted.grade_id
-        cells = {
-            folder: _cells(notebooks / folder / f"{wanted.lesson}.ipynb")
-            for folder in ("student", "reference")
-        }
-        check = cells["student"].get(f"{wanted.lesson}-check_{name}", {})
-        points = check.get("metadata", {}).get("nbgrader", {}).get("points")
-        reference = cells["reference"].get(wanted.cell_id)
-        if points is None or reference is None:
-            raise RebuildError(f"{wanted.cell_id} has no reference, or no check cell with points.")
-        if name not in verdicts.PARTS and name not in verdicts.REPORTED:
-            raise RebuildError(f"{wanted.cell_id}: inside/verdicts.py has no verdict on it.")
-        source = "".join(reference["source"])
-        todos.append(Todo(wanted.lesson, name, float(points), wanted.stub, source))
-    return tuple(todos)
-
-
-def read_single_todos(notebooks: Path = NOTEBOOKS) -> tuple[Todo, ...]:
-    """The TODOs of the single exercise; the lessons' references judge them."""
-    stubs, references = (single.read_built(kind, notebooks) for kind in ("student", "reference"))
-    return tuple(
-        Todo(SINGLE, name, points, stubs.get(name, ""), references[name])
-        for name, points in single.POINTS.items()
-        if name in references
-    )
+    todos = this_course(notebooks).todos
+    for todo in todos:
+        if todo.name not in verdicts.PARTS and todo.name not in verdicts.REPORTED:
+            raise CourseError(f"{todo.cell_id}: inside/verdicts.py has no verdict on it.")
+    return todos
 
 
 class Reference:
     """The reference's answers, run in this process; computes what verdict cells must print."""
 
-    def __init__(self, todos: Iterable[Todo]) -> None:
+    def __init__(self, todos: Iterable[Question]) -> None:
         from styletools import STYLE_WEIGHTS, bundled, load_image
 
         offers = {"STYLE_WEIGHTS": STYLE_WEIGHTS, "bundled": bundled, "load_image": load_image}
@@ -128,7 +72,7 @@ class Reference:
             desk = verdicts.Desk({**offers, **self.answers})
             desk.answer(todo.name, todo.reference)
             if todo.name not in desk.names:
-                raise RebuildError(f"The reference of {todo.name} fails: {'; '.join(desk.errors)}.")
+                raise CourseError(f"The reference of {todo.name} fails: {'; '.join(desk.errors)}.")
             self.answers[todo.name] = desk.names[todo.name]
 
     def draw(self, name: str, seeds: Callable[[], int] | None = None) -> list[Verdict]:
@@ -139,7 +83,7 @@ class Reference:
             seeds: gives them; secret random ones, if left out.
 
         Raises:
-            RebuildError: no seed is good.
+            CourseError: no seed is good.
         """
         seeds = seeds or (lambda: secrets.randbits(SEED_BITS))
         return [self._draw(name, part, seeds) for part in verdicts.PARTS.get(name, ())]
@@ -150,11 +94,13 @@ class Reference:
             found = verdicts.verdict(name, part, self.answers[name], seed)
             if found.steady:
                 return Verdict(name, part, seed, found.text)
-        raise RebuildError(f"None of {MAX_DRAWS} seeds gives steady numbers: {name}, {part}.")
+        raise CourseError(f"None of {MAX_DRAWS} seeds gives steady numbers: {name}, {part}.")
 
 
 def rebuild(
-    answers: Mapping[str, str], todos: Sequence[Todo], verdicts_on: Mapping[str, Sequence[Verdict]]
+    answers: Mapping[str, str],
+    todos: Sequence[Question],
+    verdicts_on: Mapping[str, Sequence[Verdict]],
 ) -> NotebookNode:
     """The notebook that grades some answers in one kernel.
 
@@ -234,7 +180,3 @@ def _code(identity: str, source: str, expected: str | None = None) -> NotebookNo
         cell.execution_count = 1
         cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=expected)]
     return cell
-
-
-def _cells(path: Path) -> dict[str, Any]:
-    return {cell["id"]: cell for cell in json.loads(path.read_bytes())["cells"]}

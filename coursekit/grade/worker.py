@@ -18,9 +18,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, BinaryIO
 
+from coursekit.collect.one_notebook.find import read_single_todos
+from coursekit.course import Question
 from coursekit.grade.experiments import with_experiments
 from coursekit.grade.grader import Grader
-from coursekit.grade.rebuild import Todo, read_single_todos
 from coursekit.records import Grade, Outcome, Submission
 
 MEMORY = 4 << 30  # bytes that one submission may take, in the worst case
@@ -85,7 +86,7 @@ class Workers:
         todos: of the course.
     """
 
-    def __init__(self, settings: Mapping[str, Any], todos: Sequence[Todo]) -> None:
+    def __init__(self, settings: Mapping[str, Any], todos: Sequence[Question]) -> None:
         self.settings = settings
         self.todos = todos
         self._lock = threading.Lock()
@@ -163,7 +164,7 @@ def graded(grader: Grader, submission: Submission) -> Grade:
     return with_experiments(grade, submission)
 
 
-def not_graded(submission: Submission, todos: Sequence[Todo], message: str) -> Grade:
+def not_graded(submission: Submission, todos: Sequence[Question], message: str) -> Grade:
     """The grade of which no point is known, by no fault of the student's."""
     todos = read_single_todos() if submission.single else todos
     outcomes = tuple(

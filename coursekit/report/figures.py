@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from coursekit.collect.answers import Key, Wanted
 from coursekit.collect.archive import SubmissionError, read_all
 from coursekit.collect.layouts import Handin
 from coursekit.collect.names import file_name
-from coursekit.report.written import questions
+from coursekit.course import Key, Question, this_course
 
 KINDS = {"image/png": (b"\x89PNG\r\n\x1a\n", ".png"), "image/jpeg": (b"\xff\xd8\xff", ".jpg")}
 MOST_FIGURES = 8  # of one answer: the last ones
@@ -40,10 +39,10 @@ def save_figures(handin: Handin, folder: Path) -> dict[tuple[str, Key], list[str
     found: dict[tuple[str, Key], list[str]] = {}
     for name in sorted(notebooks):
         cells = _cells(notebooks[name])
-        for wanted in questions():
-            pictures = list(_above(cells, wanted))[-MOST_FIGURES:]
+        for question in this_course().written:
+            pictures = list(_above(cells, question))[-MOST_FIGURES:]
             if pictures:
-                key = handin.student, wanted.key
+                key = handin.student, question.key
                 found[key] = [_save(handin.student, *picture, folder) for picture in pictures]
     return found
 
@@ -58,10 +57,10 @@ def _cells(data: bytes) -> list[dict[str, Any]]:
         return []
 
 
-def _above(cells: list[dict[str, Any]], wanted: Wanted) -> Iterator[tuple[bytes, str]]:
+def _above(cells: list[dict[str, Any]], question: Question) -> Iterator[tuple[bytes, str]]:
     """Pictures and their suffixes, from the named cell before up to the answer."""
-    places = [i for i, cell in enumerate(cells) if wanted.cell_id in _ids(cell)]
-    places = places or [i for i, cell in enumerate(cells) if _grade_id(cell) == wanted.grade_id]
+    places = [i for i, cell in enumerate(cells) if question.cell_id in _ids(cell)]
+    places = places or [i for i, cell in enumerate(cells) if _grade_id(cell) == question.name]
     if not places:
         return
     start = places[-1]

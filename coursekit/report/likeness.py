@@ -4,17 +4,13 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-from coursekit.collect.answers import Key, read_release
-from coursekit.collect.archive import PICTURES
 from coursekit.collect.names import one_line
 from coursekit.collect.saved import words
+from coursekit.course import Key, pictures_handed_out, this_course
 from coursekit.records import Submission
-from styletools._files import file_sha256
 
-ROOT = Path(__file__).resolve().parents[2]
 FEWEST_WORDS = 8  # shorter texts are the same by chance
 NAMED = 4  # students in one note
 TEXT, FILE = "the same text, word for word,", "the same file"
@@ -58,7 +54,8 @@ def alike(submissions: Iterable[Submission]) -> dict[str, tuple[Likeness, ...]]:
     """
     prose: dict[tuple[Key, str], set[str]] = defaultdict(set)
     files: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    written = {wanted.key for wanted in read_release().wanted if not wanted.names}
+    written = {question.key for question in this_course().written}
+    known = set(pictures_handed_out().values())
     count = 0
     for submission in submissions:
         count += 1
@@ -77,7 +74,7 @@ def alike(submissions: Iterable[Submission]) -> dict[str, tuple[Likeness, ...]]:
             same = found.setdefault(student, {})
             same.setdefault((TEXT, frozenset(students)), []).append(question)
     for (kind, digest), names in files.items():
-        if digest not in kit_pictures() and 1 < len(names) <= max(NAMED, COMMON * count):
+        if digest not in known and 1 < len(names) <= max(NAMED, COMMON * count):
             for student, name in names.items():
                 same = found.setdefault(student, {})
                 same.setdefault((kind, frozenset(names)), []).append(one_line(name))
@@ -96,13 +93,6 @@ def _likenesses(
             continue
         others = tuple(sorted(students - {student}))
         yield Likeness(f"{', '.join(sorted(set(things)))}: {kind}", others)
-
-
-@lru_cache(maxsize=1)
-def kit_pictures(folder: Path = ROOT / "images") -> frozenset[str]:
-    """SHA-256 of the pictures that come with the kit; everybody has them."""
-    paths = (path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
-    return frozenset(file_sha256(path) for path in paths)
 
 
 def _digest(text: str) -> str:

@@ -17,9 +17,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from coursekit.collect.answers import read_release
 from coursekit.collect.names import file_name, one_line, visible
 from coursekit.collect.one_notebook.find import TITLE
+from coursekit.course import this_course
 from coursekit.records import OPEN, SINGLE, Grade, Outcome, Submission
 from coursekit.report.likeness import Likeness
 from coursekit.sandbox import SAYS
@@ -133,7 +133,7 @@ def render(template: str, images: bool = False, **values: object) -> str:
         shown=SHOWN,
         sandbox_says=SAYS,
         open=OPEN,
-        titles=lesson_titles(),
+        titles={**this_course().titles, SINGLE: TITLE},
         **values,
     )
 
@@ -210,17 +210,6 @@ def todo_keys(grades: Sequence[Grade]) -> list[tuple[str, str]]:
 def number(points: float) -> str:
     """Points as people write them: 5, 2.5."""
     return f"{round(points, 2):g}"
-
-
-@lru_cache(maxsize=1)
-def lesson_titles() -> dict[str, str]:
-    """{"02_gram": "2 · The Gram matrix"}, from the notebooks' own headings."""
-    titles = {SINGLE: TITLE}
-    for lesson in read_release().lessons:
-        texts = [s for key, s in read_release().given.items() if key.startswith(f"{lesson}-")]
-        heads = [text[2:].split("\n")[0] for text in texts if text.startswith("# ")]
-        titles[lesson] = heads[0] if heads else lesson
-    return titles
 
 
 def _points(outcome: Outcome | None) -> str:

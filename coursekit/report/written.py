@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from coursekit.collect.answers import Key, Wanted, read_release
 from coursekit.collect.names import one_line
 from coursekit.collect.saved import words
+from coursekit.course import Key, Question, this_course
 from coursekit.records import Grade, Outcome, Submission
 from coursekit.report.pages import csv_text, guarded, number, render
 from styletools._files import write_text
@@ -48,11 +48,6 @@ class Mark:
 Marks = Mapping[tuple[str, Key], Mark]  # by student's name (on one line) and question
 
 
-def questions() -> tuple[Wanted, ...]:
-    """The written answers that the lessons ask for."""
-    return tuple(wanted for wanted in read_release().wanted if not wanted.names)
-
-
 def read_marks(path: Path) -> dict[tuple[str, Key], Mark]:
     """Read `written.csv`, if it is there.
 
@@ -82,13 +77,15 @@ def with_marks(grade: Grade, submission: Submission, marks: Marks) -> Grade:
     """A grade with the written answers in it: "read", "to be read" or "not attempted"."""
     if submission.single:
         return grade  # the lessons' questions were not asked
-    outcomes = [_outcome(grade.student, submission, wanted, marks) for wanted in questions()]
+    outcomes = [
+        _outcome(grade.student, submission, question, marks) for question in this_course().written
+    ]
     return replace(grade, outcomes=tuple(sorted([*grade.outcomes, *outcomes], key=_place)))
 
 
 def _place(outcome: Outcome) -> float:
     """In the lessons' order; an experiment stands before what is concluded from it."""
-    order = {wanted.key: place for place, wanted in enumerate(read_release().wanted)}
+    order = {question.key: place for place, question in enumerate(this_course().questions)}
     lesson, name = outcome.lesson, outcome.grade_id
     first = min((place for key, place in order.items() if key[0] == lesson), default=len(order))
     return order.get((lesson, name), order.get((lesson, f"{name}_inference"), first) - 0.5)
@@ -114,44 +111,44 @@ def write_pages(
     asked = (submission for submission in submissions if not submission.single)
     submissions = sorted(asked, key=lambda submission: submission.student)
     rows: list[list[str]] = [list(COLUMNS)]
-    for wanted in questions():
+    for question in this_course().written:
         entries = []
         for submission in submissions:
-            text = answer_text(submission, wanted)
-            mark = marks.get((one_line(submission.student), wanted.key), Mark())
-            rows.append(_row(submission, wanted, text, mark))
+            text = answer_text(submission, question)
+            mark = marks.get((one_line(submission.student), question.key), Mark())
+            rows.append(_row(submission, question, text, mark))
             if text:
-                pictures = figures.get((submission.student, wanted.key), ())
-                about = _about(wanted, grades.get(submission.student))
+                pictures = figures.get((submission.student, question.key), ())
+                about = _about(question, grades.get(submission.student))
                 entries.append((submission.student, text, mark, rows[-1][-1], pictures, about))
         page = render(
             "written.html",
             images=True,
-            wanted=wanted,
+            question=question,
             entries=entries,
             empty=len(submissions) - len(entries),
             read=sum(entry[3] == "read" for entry in entries),
         )
-        write_text(folder / "written" / f"{wanted.cell_id}.html", page)
+        write_text(folder / "written" / f"{question.cell_id}.html", page)
     known = {(row[0], (row[1], row[2])) for row in rows}
-    for (student, (lesson, question)), mark in marks.items():  # of students who are not here now
-        if (student, (lesson, question)) not in known:
+    for (student, (lesson, name)), mark in marks.items():  # of students who are not here now
+        if (student, (lesson, name)) not in known:
             points = "" if mark.points is None else number(mark.points)
-            rows.append([student, lesson, question, "", points, mark.comment, mark.answer, "gone"])
+            rows.append([student, lesson, name, "", points, mark.comment, mark.answer, "gone"])
     write_text(folder / "written.csv", csv_text(rows))
 
 
-def _about(wanted: Wanted, grade: Grade | None) -> Outcome | None:
+def _about(question: Question, grade: Grade | None) -> Outcome | None:
     """What became of the code or the run that a text is about."""
-    name = wanted.grade_id.removesuffix("_explanation").removesuffix("_inference")
+    name = question.name.removesuffix("_explanation").removesuffix("_inference")
     outcomes = grade.outcomes if grade else ()
-    return next((o for o in outcomes if (o.lesson, o.grade_id) == (wanted.lesson, name)), None)
+    return next((o for o in outcomes if (o.lesson, o.grade_id) == (question.lesson, name)), None)
 
 
-def answer_text(submission: Submission, wanted: Wanted) -> str:
+def answer_text(submission: Submission, question: Question) -> str:
     """The student's text; "" where nothing but what was handed out is there."""
-    answer = submission.answers.get(wanted.key)
-    if answer is None or words(answer.source) in ("", words(wanted.stub)):
+    answer = submission.answers.get(question.key)
+    if answer is None or words(answer.source) in ("", words(question.stub)):
         return ""
     return answer.source
 
@@ -161,15 +158,15 @@ def digest(text: str) -> str:
     return hashlib.sha256(" ".join(text.split()).encode("utf-8", "replace")).hexdigest()[:12]
 
 
-def _row(submission: Submission, wanted: Wanted, text: str, mark: Mark) -> list[str]:
+def _row(submission: Submission, question: Question, text: str, mark: Mark) -> list[str]:
     points = "" if mark.points is None else number(mark.points)
     state = _state(text, mark)
     if mark.points is None or state == "read":
         mark = replace(mark, answer=digest(text))
-    lesson, question = wanted.key
-    possible = number(wanted.points)
+    lesson, name = question.key
+    possible = number(question.points)
     student = one_line(submission.student)
-    return [student, lesson, question, possible, points, mark.comment, mark.answer, state]
+    return [student, lesson, name, possible, points, mark.comment, mark.answer, state]
 
 
 def _state(text: str, mark: Mark) -> str:
@@ -180,19 +177,19 @@ def _state(text: str, mark: Mark) -> str:
     return "read"
 
 
-def _outcome(student: str, submission: Submission, wanted: Wanted, marks: Marks) -> Outcome:
-    mark = marks.get((one_line(student), wanted.key), Mark())
-    text = answer_text(submission, wanted)
-    lesson, name = wanted.key
+def _outcome(student: str, submission: Submission, question: Question, marks: Marks) -> Outcome:
+    mark = marks.get((one_line(student), question.key), Mark())
+    text = answer_text(submission, question)
+    lesson, name = question.key
     state = _state(text, mark)
     if state == "read" and mark.points is not None:
-        return Outcome(lesson, name, "read", mark.points, wanted.points, "", mark.comment)
+        return Outcome(lesson, name, "read", mark.points, question.points, "", mark.comment)
     if state == "empty" and submission.refused:
-        return Outcome(lesson, name, "refused", 0, wanted.points, "", submission.refused)
+        return Outcome(lesson, name, "refused", 0, question.points, "", submission.refused)
     if state == "empty":
-        return Outcome(lesson, name, "not attempted", 0, wanted.points)
+        return Outcome(lesson, name, "not attempted", 0, question.points)
     message = "The answer has changed since it was read." if mark.points is not None else ""
-    return Outcome(lesson, name, UNREAD, 0, wanted.points, "", message)
+    return Outcome(lesson, name, UNREAD, 0, question.points, "", message)
 
 
 def _points(text: str, possible: str, where: str) -> float | None:

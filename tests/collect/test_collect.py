@@ -20,8 +20,8 @@ from support.handins import (
 )
 
 from coursekit.collect import collect
-from coursekit.collect.answers import read_release
 from coursekit.collect.layouts import LayoutError
+from coursekit.course import this_course
 
 GRAM = ("02_gram", "gram_matrix")
 TEXT = ("02_gram", "gram_matrix_explanation")
@@ -432,9 +432,9 @@ def test_pictures_are_kept_by_their_hash(tmp_path):
 
 
 def test_the_release_is_read_from_the_student_notebooks_alone():
-    release = read_release()
+    course = this_course()
     for path in STUDENT.glob("*.ipynb"):
         stubs = {c["id"]: "".join(c["source"]) for c in json.loads(path.read_text())["cells"]}
-        for wanted in release.wanted:
-            if wanted.lesson == path.stem:
-                assert wanted.stub == stubs[wanted.cell_id]
+        for question in course.questions:
+            if question.lesson == path.stem:
+                assert question.stub == stubs[question.cell_id]

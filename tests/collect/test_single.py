@@ -18,15 +18,16 @@ from test_grading import drawn, judged, kernel, reference  # noqa: F401  # fixtu
 from coursekit.build import lesson as build
 from coursekit.build.release import release_files
 from coursekit.collect import read_submission
-from coursekit.collect.answers import NOTEBOOKS
 from coursekit.collect.layouts import find_handins
+from coursekit.collect.one_notebook.find import read_single_todos
+from coursekit.course import NOTEBOOKS
 from coursekit.grade import diagnosis, rebuild
 from coursekit.grade import grader as grading
 from coursekit.grade.pool import grade_all
 from coursekit.inside import standins, verdicts
 from styletools.course import checks
 
-TODOS = rebuild.read_single_todos()
+TODOS = read_single_todos()
 
 
 def built(kind):

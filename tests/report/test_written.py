@@ -9,15 +9,14 @@ import pytest
 from support.handins import code, find, notebook, save
 
 from coursekit.collect import read_submission
-from coursekit.collect.answers import read_release
 from coursekit.collect.layouts import find_handins
+from coursekit.course import this_course
 from coursekit.records import Answer, Grade, Outcome, Submission
 from coursekit.report.figures import save_figures
 from coursekit.report.written import (
     COLUMNS,
     Mark,
     WrittenError,
-    questions,
     read_marks,
     with_marks,
     write_pages,
@@ -55,18 +54,18 @@ def marked(folder, submission):
 
 
 def test_all_questions_of_the_lessons_have_points_and_rubric():
-    assert len(questions()) >= 12
-    for wanted in questions():
+    assert len(this_course().written) >= 12
+    for wanted in this_course().written:
         assert wanted.points > 0
-        assert "graded" in wanted.question
-    assert KEY in {wanted.key for wanted in questions()}
+        assert "graded" in wanted.text
+    assert KEY in {wanted.key for wanted in this_course().written}
 
 
 def test_a_row_for_each_student_and_question(tmp_path):
     class_ = [handed_in("ada", "Because."), handed_in("=bob", "")]
     write_pages(tmp_path, class_, {})
     rows = table(tmp_path)
-    assert len(rows) == 2 * len(questions())
+    assert len(rows) == 2 * len(this_course().written)
     states = {r["student"]: r["state"] for r in rows if r["question"] == KEY[1]}
     assert states == {"ada": "to be read", "'=bob": "empty"}
     assert all(row["points"] == "" for row in rows)
@@ -157,7 +156,7 @@ def test_the_page_shows_answer_rubric_and_figures_escaped(tmp_path):
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;⟨U+202E⟩") == 2
     assert 'src="figures/a.png"' in page
     assert "what is forgotten" in page  # of the rubric
-    assert len(list((tmp_path / "written").glob("*.html"))) == len(questions())
+    assert len(list((tmp_path / "written").glob("*.html"))) == len(this_course().written)
 
 
 def test_a_text_reads_as_it_was_meant_without_links_or_pictures(tmp_path):
@@ -212,8 +211,3 @@ def test_what_cannot_be_read_has_no_figures(tmp_path):
     for handin in find_handins([tmp_path / "class"]).handins:
         assert save_figures(handin, tmp_path) == {}
         assert read_submission(handin).refused
-
-
-def test_the_release_and_the_questions_agree():
-    written = [wanted for wanted in read_release().wanted if not wanted.names]
-    assert [wanted.key for wanted in written] == [wanted.key for wanted in questions()]

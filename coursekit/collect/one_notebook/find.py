@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coursekit.collect.answers import NOTEBOOKS, Key, Release
 from coursekit.collect.helpers import helpers_for
 from coursekit.collect.magics import parsed, plain_python
 from coursekit.collect.one_notebook.loops import (
@@ -26,6 +25,7 @@ from coursekit.collect.one_notebook.loops import (
     inlined,
 )
 from coursekit.collect.saved import Book, code_cells, read_book, words
+from coursekit.course import NOTEBOOKS, Course, Key, Question
 from coursekit.records import SINGLE, Answer
 
 TITLE = "Style transfer in one notebook"
@@ -64,17 +64,17 @@ class Pieces:
 
 
 def find_single(
-    books: Iterable[Book], release: Release, wanted: bool = False
+    books: Iterable[Book], course: Course, wanted: bool = False
 ) -> tuple[Book, Pieces] | None:
     """The notebook of a student that is the single exercise; of several, the fullest.
 
     Args:
         books: the student's notebooks.
-        release: the lessons; who handed in one of those is graded on them.
+        course: the lessons; who handed in one of those is graded on them.
         wanted: somebody says that it is this exercise; then anything of it is enough.
     """
     books = list(books)
-    if not wanted and any(_is_lesson(book, release) for book in books):
+    if not wanted and any(_is_lesson(book, course) for book in books):
         return None
     read = [(book, pieces_of(book)) for book in books]
     found = [one for one in read if one[1].is_exercise or (wanted and one[1].sources)]
@@ -107,6 +107,16 @@ def read_built(kind: str, notebooks: Path = NOTEBOOKS) -> dict[str, str]:
     for path in sorted((notebooks / SINGLE / kind).glob("*.ipynb")):
         sources |= pieces_of(read_book(path.name, path.read_bytes())).sources
     return sources
+
+
+def read_single_todos(notebooks: Path = NOTEBOOKS) -> tuple[Question, ...]:
+    """The TODOs of the single exercise; the lessons' references judge them."""
+    stubs, references = (read_built(kind, notebooks) for kind in ("student", "reference"))
+    return tuple(
+        Question(SINGLE, name, points, stubs.get(name, ""), references[name], (name,))
+        for name, points in POINTS.items()
+        if name in references
+    )
 
 
 def pieces_of(book: Book) -> Pieces:
@@ -259,12 +269,12 @@ def _broken(source: str, found: set[str]) -> Iterator[str]:
             yield name
 
 
-def _is_lesson(book: Book, release: Release) -> bool:
+def _is_lesson(book: Book, course: Course) -> bool:
     """Whether cells of the lessons are in it."""
-    known = set(release.given) | {wanted.cell_id for wanted in release.wanted}
+    known = set(course.handed_out) | {question.cell_id for question in course.questions}
     if any(known & set(cell.ids) for cell in book.cells):
         return True
-    texts = _prompts(release)
+    texts = _prompts(course)
     return any(cell.kind != "code" and words(cell.source) in texts for cell in book.cells)
 
 
@@ -273,5 +283,5 @@ def _texts(given: tuple[str, ...]) -> frozenset[str]:
     return frozenset(text for source in given if (text := words(source)).count(" ") + 1 >= PROMPT)
 
 
-def _prompts(release: Release) -> frozenset[str]:
-    return _texts(tuple(release.given.values()))
+def _prompts(course: Course) -> frozenset[str]:
+    return _texts(tuple(course.handed_out.values()))
