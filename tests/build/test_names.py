@@ -1,0 +1,67 @@
+"""A public name of the two packages means one thing: it is defined in one module."""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = (ROOT / "styletools", ROOT / "coursekit")
+
+# Twins that may stay, with the reason.
+ALLOWED = {
+    "main": "a program's door; each has its own address",
+    "gram_matrix": "the kit's own answer to the TODO of that name",
+    "content_loss": "the kit's own answer to the TODO of that name",
+    "layer_style_loss": "the kit's own answer to the TODO of that name",
+    "style_loss": "the kit's own answer to the TODO of that name",
+    "total_loss": "the kit's own answer to the TODO of that name",
+}
+# Twins found when this test was written: to be renamed, merged or made private. Add none.
+LEFT = set(
+    """
+    ASSIGNMENT BUILTINS COMMON CONTENT_LAYER COURSE Cell Cluster Code ENDS ENVIRONMENT EXIT_CODES
+    FEWEST_WORDS FORMULA Features Finding Function KEPT KERNEL KIT LARGEST LAYERS LONGEST_OUTPUT
+    LOSSES Line MARGIN MAX_BRACKETS MAX_BYTES MAX_PIXELS MAX_SOURCE MEASURES MEMORY MODULES Mistake
+    NAMES NOTEBOOKS Order Outcome PACKAGE PICTURES POINTS POOLINGS PRESETS Part Picture Place
+    Progress REFUSED ROOT Recorder Run SECONDS SHOWN STATUSES STYLE STYLE_LAYERS StoppedError
+    TEMPLATES TIMEOUT TITLE TODOS TOOLS TRIES Todo Verdict WEIGHTS Worker ZIP_DATE check
+    check_layers choose collect compare diagnose features judge kit_pictures net render run table
+    """.split()
+)
+
+
+def twins(*folders):
+    """{public name: the modules that define it}, where there are several.
+
+    Commands of the command line and pytest's hooks are named for whoever calls them.
+    """
+    homes = defaultdict(set)
+    for path in (path for folder in folders for path in folder.rglob("*.py")):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            for name in defined(node):
+                if not name.startswith(("_", "pytest_")):
+                    homes[name].add(path.as_posix())
+    return {name: sorted(modules) for name, modules in homes.items() if len(modules) > 1}
+
+
+def defined(node):
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        command = any("command" in ast.unparse(decorator) for decorator in node.decorator_list)
+        return [] if command else [node.name]
+    targets = getattr(node, "targets", [getattr(node, "target", None)])
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def test_a_name_means_one_thing():
+    known = set(ALLOWED) | LEFT
+    new = {name: where for name, where in twins(*PACKAGES).items() if name not in known}
+    assert not new, "rename one of each, or make it private"
+
+
+def test_planted_twins_are_found(tmp_path):
+    (tmp_path / "one.py").write_text(
+        "class RunStore: pass\ndef stylize(): pass\nLARGEST_SIDE: int = 3\nFAST = 1\n_private = 2\n"
+    )
+    (tmp_path / "other.py").write_text("_private = 3\nLARGEST_SIDE = 4\n")
+    found = set(twins(*PACKAGES, tmp_path)) - set(twins(*PACKAGES))
+    assert found == {"RunStore", "stylize", "LARGEST_SIDE", "FAST"}
