@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
+from support.desk import drawn, kernel, reference  # noqa: F401
 from support.weights import vgg_weights
 
 IN_CI = os.environ.get("CI") == "true"

@@ -26,7 +26,7 @@ LEFT = set(
     Progress REFUSED ROOT Recorder Run SECONDS SHOWN STATUSES STYLE STYLE_LAYERS StoppedError
     TEMPLATES TIMEOUT TITLE TODOS TOOLS TRIES Todo Verdict WEIGHTS Worker ZIP_DATE check
     check_layers choose collect compare diagnose features judge kit_pictures net render run table
-    """.split()
+    """.split()  # noqa: SIM905
 )
 
 

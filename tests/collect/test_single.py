@@ -11,9 +11,9 @@ import torch
 from data.one_notebook import ANSWERS, FEATURES, GRAM, LOOP, document
 from data.one_notebook.forgeries import FORGED
 from data.one_notebook.handed_in import COLAB, ERROR, FUNCTION, PICTURE, TWO_LOOPS
+from support.desk import judged
 from support.handins import notebook as lesson
 from support.handins import save
-from test_grading import drawn, judged, kernel, reference  # noqa: F401  # fixtures too
 
 from coursekit.build import lesson as build
 from coursekit.build.release import release_files
@@ -57,7 +57,7 @@ def told(name, source):
 KNOWN = {}  # most cells are the same in most notebooks
 
 
-def examined(todo, source, drawn, kernel, capsys):  # noqa: F811
+def examined(todo, source, drawn, kernel, capsys):
     """Points, status and diagnosis, as `Grader` has them."""
     if (todo.name, source) not in KNOWN:
         one = judged(todo.name, source, drawn, kernel(), capsys)
@@ -72,7 +72,7 @@ def examined(todo, source, drawn, kernel, capsys):  # noqa: F811
 
 
 @pytest.mark.parametrize("student", ANSWERS, ids=lambda student: student.title)
-def test_each_todo_by_itself(student, tmp_path, drawn, kernel, capsys):  # noqa: F811
+def test_each_todo_by_itself(student, tmp_path, drawn, kernel, capsys):
     """Right ones get full marks; wrong ones lose exactly their points, and are named."""
     submission = handed_in(tmp_path, document(student.cells))
     assert submission.single

@@ -4,145 +4,24 @@ The mutants run in this process, through the same calls that the cells of the re
 make, with the kit that the grading kernel has.
 """
 
-import importlib
 import json
 import random
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from support.mutants import read_mutants
+from support.desk import BY_NAME, TODOS, judged
+from support.mutants import read_mutants, share
 
 from coursekit.grade import grader as grading
 from coursekit.grade import pictures as ownpictures
 from coursekit.grade import pool, rebuild
-from coursekit.grade.nbval import CellResult
 from coursekit.inside import kernelkit, verdicts
 from coursekit.records import Answer, Grade, Outcome, Submission
 
 MUTANTS = read_mutants()
-TODOS = rebuild.read_todos()
-BY_NAME = {todo.name: todo for todo in TODOS}
 IN_KERNEL = [m for m in MUTANTS if m.name != "own_pictures"]
-
-# The shares of points that partly right answers keep, by hand; all others keep nothing.
-VALUE, GRADIENT, ARGUMENTS = 0.5, 0.3, 0.2
-NO_GRADIENT, CHANGES_ARGUMENTS = VALUE + ARGUMENTS, VALUE + GRADIENT
-A_LAYER = 0.18
-STEPS, HISTORY, COST = 0.5, 0.3, 0.2
-PARTLY = {
-    ("gram_matrix", "detach"): NO_GRADIENT,
-    ("gram_matrix", "no_grad"): NO_GRADIENT,
-    ("gram_matrix", "by way of numpy and back"): NO_GRADIENT,
-    ("gram_matrix", "one factor's data"): NO_GRADIENT,
-    ("gram_matrix", "the batch squeezed in place"): CHANGES_ARGUMENTS,
-    ("content_loss", "the target detached"): NO_GRADIENT,
-    ("content_loss", "wrapped in a new tensor"): NO_GRADIENT,
-    ("content_loss", "item"): NO_GRADIENT,
-    ("content_loss", "in place"): CHANGES_ARGUMENTS,
-    ("content_loss", "taken out of the dict"): CHANGES_ARGUMENTS,
-    ("layer_style_loss", "the target's Gram detached"): NO_GRADIENT,
-    ("layer_style_loss", "item"): NO_GRADIENT,
-    ("layer_style_loss", "the style Gram changed in place"): CHANGES_ARGUMENTS,
-    ("style_loss", "a list of layers"): VALUE + GRADIENT,
-    ("style_loss", "each layer's number added"): NO_GRADIENT,
-    ("style_loss", "made a tensor again"): NO_GRADIENT,
-    ("style_loss", "one layer's gradient cut"): NO_GRADIENT,
-    ("total_loss", "items"): NO_GRADIENT,
-    ("total_loss", "a new tensor"): NO_GRADIENT,
-    ("total_loss", "the content detached"): NO_GRADIENT,
-    ("total_loss", "in place"): CHANGES_ARGUMENTS,
-    ("layers", "20, the ReLU after conv4_1 for conv4_2's neighbour"): 4 * A_LAYER,
-    ("layers", "20, the ReLU after conv4_1, for conv4_2"): 4 * A_LAYER,
-    ("layers", "index 1 gives the same features as index 0"): 5 * A_LAYER,
-    ("layers", "one entry"): 4 * A_LAYER,
-    ("layers", "content and style layer of block 4 exchanged"): 3 * A_LAYER,
-    ("layers", "conv4_3 for conv4_2"): 4 * A_LAYER,
-    ("layers", "the pooling before the block"): A_LAYER,
-    ("layers", "no content layer"): 4 * A_LAYER,
-    ("layers", "a hyphen"): 4 * A_LAYER,
-    ("layers", "beyond the net"): 4 * A_LAYER,
-    ("layers", "the key of a state dict"): 4 * A_LAYER,
-    ("layers", "a raised digit"): 4 * A_LAYER,
-    ("layers", "a zero in front"): 4 * A_LAYER,
-    ("layers", "ReLUs mapped too"): 5 * A_LAYER,
-    ("optimise", "no return"): STEPS + COST,
-    ("optimise", "tensors with their graphs"): STEPS + COST,
-    ("optimise", "detached tensors"): STEPS + COST,
-    ("optimise", "put back at the end"): HISTORY,
-    ("optimise", "once for the gradient, once for the history"): STEPS,
-    ("optimise", "retain_graph"): STEPS + HISTORY,
-    ("optimise", "the last loss only"): STEPS + COST,
-    ("optimise", "the target"): STEPS + COST,
-    ("optimise", "the last total, as a tensor"): STEPS + COST,
-    ("optimise", "appended after the loop"): STEPS + COST,
-    ("optimise", "a list of the notebook"): STEPS + COST,
-    ("optimise", "the numbers of the steps"): STEPS + COST,
-    ("optimise", "text"): STEPS + COST,
-    ("optimise", "not a number"): STEPS + COST,
-}
-
-
-@pytest.fixture(scope="module")
-def reference():
-    return rebuild.Reference(TODOS)
-
-
-@pytest.fixture(scope="module")
-def drawn(reference):
-    return {name: reference.draw(name) for name in verdicts.PARTS}
-
-
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory):
-    """The modules of a grading kernel, in this process."""
-    folder = tmp_path_factory.mktemp("kernel")
-    kernelkit.write_kernel_kit(folder)
-    real = {name: module for name, module in sys.modules.items() if name.startswith("styletools")}
-    for name in real:
-        del sys.modules[name]
-    sys.path.insert(0, str(folder))
-    importlib.invalidate_caches()
-    try:
-        yield fresh_desk
-    finally:
-        sys.path.remove(str(folder))
-        for name in [name for name in sys.modules if name.startswith("styletools")]:
-            del sys.modules[name]
-        sys.modules.update(real)
-
-
-def fresh_desk():
-    """A kernel has one desk only; here they share the kit."""
-    desk = verdicts.kernel_desk()
-    for module in (desk.kit, desk.kit.losses):
-        vars(module).pop("gram_matrix", None)
-    return desk
-
-
-def judged(name, source, drawn, desk, capsys) -> grading.Judged:
-    """What running an answer's cells comes to, compared as nbval compares."""
-    for needed in verdicts.NEEDS.get(name, ()):
-        desk.give(needed, BY_NAME[needed].reference)
-    desk.answer(name, rebuild.without_checks(source))
-    capsys.readouterr()
-    cells = {}
-    for one in drawn[name]:
-        desk.show(one.todo, one.part, one.seed)
-        printed = capsys.readouterr().out
-        right = printed == one.text
-        cells[one.part] = CellResult(right, "" if right else "differs", printed)
-    extra = verdicts.DIFFERENT.get(name)
-    parts = {part: cell for part, cell in cells.items() if part != extra}
-    return grading.Judged(parts, cells.get(extra), None, started=True)
-
-
-def share(mutant) -> float:
-    if mutant.status in ("passed", "different"):
-        return 1.0
-    return PARTLY.get((mutant.name, mutant.title), 0.0)
 
 
 @pytest.mark.parametrize(

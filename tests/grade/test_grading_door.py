@@ -9,16 +9,16 @@ import time
 from pathlib import Path
 
 import pytest
-from support.mutants import read_mutants
+from support.desk import BY_NAME, TODOS
+from support.mutants import read_mutants, share
+from support.submissions import WRONG, some_submissions, submission
 
 from coursekit.grade import grader as grading
-from coursekit.grade import pool, rebuild
-from coursekit.records import Answer, Grade, Submission
+from coursekit.grade import pool
+from coursekit.records import Grade
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDENT = ROOT / "notebooks" / "student"
-TODOS = rebuild.read_todos()
-BY_NAME = {todo.name: todo for todo in TODOS}
 MUTANTS = [m for m in read_mutants() if m.name != "own_pictures"]
 
 
@@ -27,15 +27,6 @@ def grader():
     with grading.Grader() as grader:
         assert grader.trouble == ""
         yield grader
-
-
-def submission(student="anna", **sources):
-    answers = {todo.name: todo.reference for todo in TODOS} | sources
-    found = {
-        BY_NAME[name].key: Answer(*BY_NAME[name].key, source, "cell id")
-        for name, source in answers.items()
-    }
-    return Submission(student, Path(f"{student}.ipynb"), found)
 
 
 def statuses(grade):
@@ -61,15 +52,6 @@ def test_the_stubs_get_nothing(grader):
     grade = grader.grade(submission(**{todo.name: todo.stub for todo in TODOS}))
     assert grade.points == 0
     assert set(statuses(grade).values()) == {"not attempted"}
-
-
-WRONG = {
-    "layers": "layers = {'0': 'conv1_1', '5': 'conv2_1', '20': 'conv4_2'}",
-    "gram_matrix": "def gram_matrix(tensor):\n    return torch.eye(tensor.shape[1])",
-    "content_loss": "def content_loss(target_features, content_features):\n    return 1 / 0",
-    "total_loss": "def total_loss(content, style, content_weight, style_weight):\n"
-    "    return (content_weight * content + style_weight * style).detach()",
-}
 
 
 def test_wrong_answers_lose_their_own_points_and_are_explained(grader):
@@ -144,15 +126,13 @@ def rows(mutants):
 
 
 def through_the_door(grader, mutants):
-    import test_grading
-
     for row in rows(mutants):
         grade = grader.grade(submission(**{name: m.source for name, m in row.items()}))
         for outcome in grade.outcomes:
             if outcome.grade_id in row:
                 mutant = row[outcome.grade_id]
-                share = test_grading.share(mutant)
-                assert outcome.points == pytest.approx(outcome.possible * share), (mutant, outcome)
+                points = outcome.possible * share(mutant)
+                assert outcome.points == pytest.approx(points), (mutant, outcome)
                 if mutant.status == "passed":
                     assert outcome.status == "passed", mutant
 
@@ -168,16 +148,6 @@ def test_all_mutants_through_the_door(grader):
 
 
 # --- Many students -------------------------------------------------------------------------------
-
-
-def some_submissions():
-    broken = "def gram_matrix(tensor):\n    return tensor"
-    return [
-        submission("anna"),
-        submission("ben", gram_matrix=broken),
-        submission("cleo", **WRONG),
-        submission("dora", optimise=TODOS[6].stub),
-    ]
 
 
 def test_order_and_workers_change_nothing(grader, tmp_path, monkeypatch):
@@ -196,8 +166,9 @@ def test_order_and_workers_change_nothing(grader, tmp_path, monkeypatch):
 BATCH = """
 import sys
 from pathlib import Path
-sys.path[:0] = {tests!r}
-from test_grading_door import grading, pool, some_submissions
+sys.path.insert(0, {tests!r})
+from coursekit.grade import grader as grading, pool
+from support.submissions import some_submissions
 with grading.Grader(diagnosed=False) as grader:
     for grade in pool.grade_all(some_submissions(), Path({output!r}), grader=grader):
         print(grade.student, flush=True)
@@ -206,9 +177,7 @@ with grading.Grader(diagnosed=False) as grader:
 
 def test_kill_in_the_middle_and_start_again(tmp_path):
     """No grade is changed, none is lost, and no process is left over."""
-    code = BATCH.format(
-        tests=[str(Path(__file__).parent), str(Path(__file__).parents[1])], output=str(tmp_path)
-    )
+    code = BATCH.format(tests=str(ROOT / "tests"), output=str(tmp_path))
     command = [sys.executable, "-c", code]
     first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert first.stdout.readline() == "anna\n"
@@ -218,7 +187,7 @@ def test_kill_in_the_middle_and_start_again(tmp_path):
     assert "anna.json" in kept
     assert len(kept) < 4
     wait_for(lambda: not running_kernels(first.pid))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert sorted(done.stdout.split()) == ["anna", "ben", "cleo", "dora"]
     for name, data in kept.items():
         assert (tmp_path / name).read_bytes() == data

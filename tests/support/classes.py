@@ -9,9 +9,9 @@ from pathlib import Path
 
 from data.forgeries import FORGERIES
 from PIL import Image
+from support.desk import BY_NAME
 from support.handins import notebook, older, pack, save
-from support.mutants import read_mutants
-from test_grading import BY_NAME, share
+from support.mutants import read_mutants, share
 
 FIRST, LAST = (
     names.split()
