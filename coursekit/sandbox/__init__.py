@@ -48,7 +48,7 @@ ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONSAFEPATH": "1",
-    "STYLETOOLS_BACKBONE": "offline",
+    "STYLETOOLS_BACKBONE": "small",
 }
 
 

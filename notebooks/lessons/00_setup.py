@@ -57,17 +57,18 @@ for ok, text in run_checks():
 # ## The network that looks at the pictures
 #
 # Style transfer needs a network that has learnt to look at pictures: its *backbone*. The paper
-# takes **VGG19**, trained to recognise a thousand kinds of things in a million photographs (the
-# data set is called ImageNet). Only its shape matters for your code, so the kit can fill that
-# shape with different weights:
+# takes **VGG19**, which Karen Simonyan and Andrew Zisserman trained in 2014 to recognise a thousand
+# kinds of things in a million photographs (the data set is called ImageNet). Your code needs only
+# the network's shape, so the kit can fill that shape with different weights:
 #
-# - `imagenet`: the weights that the paper used. A download of 548 MB, once.
-# - `offline`: comes with the kit, nothing to download. VGG19's shape with a quarter of its
-#   channels, trained by the kit's authors on few pictures. Much faster, and a little less clever.
+# - `vgg19`: the paper's own weights. They came with the kit's packages.
+# - `small`: VGG19's shape with a quarter of its channels, trained by the kit's authors on few
+#   pictures. Ten times faster, and coarser: for quick looks and slow laptops.
+# - `torchvision`: VGG19 as PyTorch's authors trained it again; many notebooks use these weights.
+#   They are a download of 548 MB, once: `!styletools backbone download` in a cell.
 #
-# Nothing is downloaded unless you ask for it. To get the ImageNet weights, run
-# `!styletools backbone download` in a cell; from then on they are used. Every number and every
-# picture depends on the backbone, so say in your report which one you had.
+# Nothing is downloaded unless you ask for it. Every number and every picture depends on the
+# backbone, so name yours in your report.
 
 # %%
 from styletools import load_backbone

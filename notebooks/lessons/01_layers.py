@@ -99,8 +99,8 @@ diagrams.draw_vgg19(
 # %% [markdown]
 # PyTorch knows nothing of these names. To it, VGG19 is a list of *modules*: convolutions, ReLUs and
 # poolings, each with an index, and the index is a text: `'0'`, not `0`. The blue and red layers
-# above are the ones you need. Here is how the list begins (the offline backbone averages where it
-# pools, the ImageNet one takes the maximum):
+# above are the ones you need. Here is how the list begins (where `vgg19` pools, it takes the
+# maximum; `small` takes the average):
 
 # %%
 backbone = load_backbone()

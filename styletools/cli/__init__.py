@@ -158,30 +158,33 @@ def status() -> None:
     """Say which backbones are here and which one `auto` takes."""
     from styletools import backbones
 
-    cached = backbones.imagenet_file()
-    there = f"in {cached}" if cached.exists() else "not here"
-    click.echo(f"auto      takes {backbones.resolve_backbone()}")
-    click.echo(f"offline   shipped, SHA-256 {backbones.file_sha256(backbones.OFFLINE)[:12]}…")
-    click.echo(f"imagenet  {there}")
-    if not cached.exists():
-        click.echo(f"          get it by {backbones.HOW_TO_GET_IMAGENET}")
+    cached = backbones.torchvision_file()
+    try:
+        vgg19 = f"{backbones.vgg19_file().name}, {backbones.VGG19_CREDIT}"
+    except backbones.BackboneError as error:
+        vgg19 = str(error)
+    missing = f"not here; get it by {backbones.HOW_TO_GET_TORCHVISION}"
+    click.echo(f"auto         takes {backbones.resolve_backbone()}")
+    click.echo(f"vgg19        {vgg19}")
+    click.echo(f"small        shipped, SHA-256 {backbones.file_sha256(backbones.SMALL)[:12]}…")
+    click.echo(f"torchvision  {f'in {cached}' if cached.exists() else missing}")
 
 
 @backbone.command()
 def download() -> None:
-    """Fetch the ImageNet weights (548 MB), check them, keep their convolutions (80 MB)."""
+    """Fetch torchvision's VGG19 (548 MB), check it, keep its convolutions (80 MB)."""
     from styletools import backbones
 
-    cached = backbones.imagenet_file()
+    cached = backbones.torchvision_file()
     if cached.exists():
         click.echo(f"Already here: {cached}")
         return
-    click.echo(f"Ready: {backbones.download_imagenet()}")
+    click.echo(f"Ready: {backbones.download_torchvision()}")
 
 
 @backbone.command()
 @click.argument("file", type=click.Path(dir_okay=False))
-@click.option("--backbone", "name", default="imagenet", show_default=True, help="Which weights.")
+@click.option("--backbone", "name", default="torchvision", show_default=True, help="Which weights.")
 @click.option("--float32", is_flag=True, help="80 MB in full precision, instead of 40 MB.")
 def export(file: str, name: str, float32: bool) -> None:
     """Write weights to one small FILE (.safetensors) for the whole class."""
@@ -194,7 +197,7 @@ def export(file: str, name: str, float32: bool) -> None:
 @backbone.command("import")
 @click.argument("file", type=click.Path(dir_okay=False))
 def import_(file: str) -> None:
-    """Take a FILE that `export` wrote, so that imagenet needs no download."""
+    """Take a FILE that `export` wrote, so that torchvision's weights need no download."""
     from styletools import backbones
 
     click.echo(f"Ready: {backbones.import_backbone(file)}")

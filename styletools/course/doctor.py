@@ -93,7 +93,8 @@ def _disk() -> Result:
 
 
 def _backbone() -> Result:
-    from styletools.backbones import load_backbone
+    from styletools.backbones import VGG19_CREDIT, load_backbone
 
     backbone = load_backbone()
-    return True, f"backbone {backbone.name}, {backbone.pooling} pooling"
+    credit = f" ({VGG19_CREDIT})" if backbone.name == "vgg19" else ""
+    return True, f"backbone {backbone.name}, {backbone.pooling} pooling{credit}"

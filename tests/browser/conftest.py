@@ -48,7 +48,7 @@ def lab(browser, tmp_path_factory):
         nbformat.write(filled(source, reference), root / "filled" / source.name)
     environment = {
         "STYLETOOLS_QUICK": "1",
-        "STYLETOOLS_BACKBONE": "offline",
+        "STYLETOOLS_BACKBONE": "small",
         "STYLETOOLS_STRICT": "",
         "OMP_NUM_THREADS": "1",
         "OMP_WAIT_POLICY": "passive",

@@ -21,8 +21,8 @@ def project():
 
 
 def test_conda_environment_is_the_pip_one(project):
-    lines = re.findall(r"^  - (\S+)\s*(# .+)?$", (ROOT / "environment.yml").read_text(), re.M)
-    conda = {line for line, _ in lines if line not in ("conda-forge", "pip")}
+    lines = re.findall(r"^ +- (\S+)\s*(# .+)?$", (ROOT / "environment.yml").read_text(), re.M)
+    conda = {line for line, _ in lines if line not in ("conda-forge", "pip", "pip:")}
     expected = {f"python{project['requires-python']}"}
     for requirement in project["dependencies"]:
         name = re.match(r"[\w-]+", requirement)[0]

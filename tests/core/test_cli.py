@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from styletools.errors import ConfigError
 from styletools.images import read_config
 from styletools.lab import run as runs
 
-QUICK = ["--max-size", "32", "--steps", "4", "--backbone", "offline"]
+QUICK = ["--max-size", "32", "--steps", "4", "--backbone", "small"]
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_a_run_is_a_folder(run, photo, noise, tmp_path):
     result = run("stylize", photo, noise, "-o", "out", *QUICK)
     assert result.exit_code == 0, result.output
     assert "4 steps in" in result.output
-    assert "on the offline backbone" in result.output
+    assert "on the small backbone" in result.output
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"picture.png", "loss_curve.png", "losses.csv", "run.json"}
     assert Image.open("out/picture.png").size == (32, 27)
@@ -41,7 +42,7 @@ def test_a_run_is_a_folder(run, photo, noise, tmp_path):
     assert [int(row["step"]) for row in rows] == [1, 2, 3, 4]
     description = json.loads(Path("out/run.json").read_text())
     assert description["config"]["optimizer"] == FAST.optimizer
-    assert description["environment"]["backbone"] == "offline"
+    assert description["environment"]["backbone"] == "small"
     assert read_config("out/picture.png") == description
 
 
@@ -61,7 +62,7 @@ def test_a_run_can_be_done_again(run, photo, noise, again):
 def test_presets_and_options(run, photo, noise, tmp_path):
     run("stylize", photo, noise, "-o", "a.png", "--preset", "assignment", *QUICK)
     settings = read_config("a.png")["config"]
-    expected = ASSIGNMENT.replace(max_size=32, steps=4, backbone="offline", pooling="avg").to_dict()
+    expected = ASSIGNMENT.replace(max_size=32, steps=4, backbone="small", pooling="avg").to_dict()
     assert settings == expected
     assert not (tmp_path / "outputs").exists()
 
@@ -112,7 +113,7 @@ def test_a_diverged_run_keeps_its_picture(run, photo, noise):
 
 def test_ctrl_c_then_the_same_command_goes_on(photo, noise, tmp_path):
     command = [sys.executable, "-m", "styletools.cli", "stylize", str(photo), str(noise)]
-    command += ["-o", str(tmp_path / "out"), "--backbone", "offline", "--preset", "assignment"]
+    command += ["-o", str(tmp_path / "out"), "--backbone", "small", "--preset", "assignment"]
     command += ["--max-size", "48", "--steps", "400"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
@@ -145,14 +146,15 @@ def test_restart_forgets_an_unfinished_run(run, photo, noise, tmp_path):
 
 def test_backbone_commands(run):
     status = run("backbone", "status").output
-    assert "auto      takes offline" in status
+    assert re.search(r"^auto +takes small$", status, re.M)
+    assert re.search(r"^vgg19 .*Simonyan and Andrew Zisserman \(2014\), CC BY 4.0$", status, re.M)
     assert "styletools backbone download" in status
-    exported = run("backbone", "export", "net.safetensors", "--backbone", "offline")
+    exported = run("backbone", "export", "net.safetensors", "--backbone", "small")
     assert exported.exit_code == 0
     assert "MB" in exported.output
     refused = run("backbone", "import", "net.safetensors")
     assert refused.exit_code == 2
-    assert "not imagenet; use it by its path" in refused.output
+    assert "not torchvision; use it by its path" in refused.output
 
 
 def test_doctor_reports_each_requirement(run, monkeypatch):

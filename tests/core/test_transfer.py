@@ -15,13 +15,13 @@ from support.weights import vgg_weights
 from torch.nn.functional import interpolate
 
 from styletools import transfer
-from styletools.backbones import Backbone
+from styletools.backbones import Backbone, load_backbone
 from styletools.config import TransferConfig
 from styletools.errors import CheckpointError, ConfigError, ImageError
 from styletools.images import bundled, load_image
 from styletools.transfer import DivergedError, stylize
 
-SMALL = TransferConfig(max_size=48, steps=6, style_weight=1e3, backbone="offline")
+SMALL = TransferConfig(max_size=48, steps=6, style_weight=1e3, backbone="small")
 LBFGS = SMALL.replace(optimizer="lbfgs")
 
 
@@ -91,25 +91,18 @@ def literal_loop(content, style, model, steps, optimizer="adam"):
 
 
 def test_equal_to_the_literal_loop_at_full_width():
-    """20 steps of Adam, float32, 128², unmodified torchvision: relative difference ≤ 1e-4."""
-    torch.manual_seed(0)
-    model = torchvision.models.vgg19(weights=None).features
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    generator = torch.Generator().manual_seed(1)
-    content, style = torch.randn(2, 1, 3, 128, 128, generator=generator)
-    # PyTorch's first weights shrink the signal; larger ones make every layer count.
-    weights = {
-        key: value * (1 + 0.7 * ("weight" in key)) for key, value in model.named_parameters()
-    }
-    model.load_state_dict(weights)
+    """20 steps of Adam on vgg19, float32, in torchvision's own modules: relative 1e-4 at each."""
+    model = torchvision.models.vgg19(weights=None).features.requires_grad_(False)
+    model.load_state_dict(dict(load_backbone("vgg19").weights))
+    content = load_image(bundled("content")["chelsea"], size=(96, 128))
+    style = load_image(bundled("style")["impasto"], size=(96, 128))
     expected, picture = literal_loop(content, style, model, 20)
-    backbone = Backbone("random", model.state_dict(), "max", "0" * 64)
-    result = stylize(content, style, TransferConfig(steps=20), backbone=backbone)
+    result = stylize(content, style, TransferConfig(steps=20, backbone="vgg19", device="cpu"))
     assert expected[-1] < 0.99 * expected[0]
     for ours, literal in zip(totals(result), expected, strict=True):
         assert ours == pytest.approx(literal, rel=1e-4)
-    torch.testing.assert_close(result.image, picture, rtol=0, atol=1e-3)
+    # Where a gradient is nearly 0, Adam's step has the sign of the rounding.
+    assert (result.image - picture).abs().mean() < 1e-5
 
 
 def test_history_adds_up(pictures, backbone):
@@ -471,7 +464,7 @@ def test_without_a_style_the_next_size_begins_with_the_starts_detail(backbone, s
 def test_a_smaller_size_leaves_less_to_do():
     """The same evaluations at full size end lower, since the small ones went before."""
     pictures = bundled("content")["astronaut"], bundled("style")["mosaic"]
-    config = TransferConfig(optimizer="lbfgs", backbone="offline", max_size=96, steps=20)
+    config = TransferConfig(optimizer="lbfgs", backbone="small", max_size=96, steps=20)
     alone = stylize(*pictures, config)
     after = stylize(*pictures, config.replace(levels=2, steps=40))
     assert phases(after) == [(48, 20), (96, 20)]

@@ -18,7 +18,7 @@ from styletools.errors import ConfigError
 from styletools.transfer import stylize
 
 CPU = torch.device("cpu")
-LBFGS = TransferConfig(optimizer="lbfgs", style_weight=1e3, pooling="max", backbone="offline")
+LBFGS = TransferConfig(optimizer="lbfgs", style_weight=1e3, pooling="max", backbone="small")
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_bfloat16_is_near(backbone, pictures, saving):
 
 
 def test_the_probe_takes_the_faster_one(monkeypatch):
-    backbone, config = load_backbone("offline"), FAST.replace(pooling="avg")
+    backbone, config = load_backbone("small"), FAST.replace(pooling="avg")
     for faster in ("float32", "bfloat16"):
         seconds = {"float32": 2.0, "bfloat16": 2.0} | {faster: 1.0}
         order = iter(["float32", "bfloat16"])
@@ -82,7 +82,7 @@ def test_the_probe_takes_the_faster_one(monkeypatch):
 
 
 def test_the_probe_refuses_what_is_not_accurate(monkeypatch):
-    backbone, config = load_backbone("offline"), FAST.replace(pooling="avg")
+    backbone, config = load_backbone("small"), FAST.replace(pooling="avg")
     probe = precisions._probe
 
     def noisy(config, backbone, device, precision):
@@ -101,7 +101,7 @@ def test_a_stated_precision_is_not_probed(backbone, monkeypatch):
 
 
 def test_what_a_memory_limit_changes():
-    backbone = load_backbone("offline")
+    backbone = load_backbone("small")
     size = (400, 400)
     for precision in ("float32", "bfloat16"):
         config = FAST.replace(precision=precision, pooling="avg")
@@ -138,7 +138,7 @@ def kilobytes(what):
     return next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith(what))
 precision, saving, side = sys.argv[1], sys.argv[2] == "True", int(sys.argv[3])
 torch.manual_seed(0)
-backbone = load_backbone("offline")
+backbone = load_backbone("small")
 config = FAST.replace(precision=precision, pooling="avg")
 def evaluate(side):
     content, style, target = torch.randn(3, 1, 3, side, side)

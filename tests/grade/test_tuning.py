@@ -241,8 +241,8 @@ def test_too_few_steps_and_too_small_a_picture_are_no_full_run(work, monkeypatch
 
 
 def test_a_network_that_is_not_here_costs_nothing(work, monkeypatch):
-    monkeypatch.setattr(measuring, "backbone_of", lambda record: measuring.NO_IMAGENET)
-    monkeypatch.setattr(tuning, "backbone_of", lambda record: measuring.NO_IMAGENET)
+    monkeypatch.setattr(measuring, "backbone_of", lambda record: measuring.NOT_HERE)
+    monkeypatch.setattr(tuning, "backbone_of", lambda record: measuring.NOT_HERE)
     findings = work.judged()
     assert statuses(findings) == ALL_PASSED
     assert "not measured: ImageNet's weights are not on this machine" in findings["a"].message

@@ -20,7 +20,7 @@ style = "noise.png"
 [base]
 max_size = 32
 steps = 2
-backbone = "offline"
+backbone = "small"
 [variants]
 plain = {}
 strong = {style_weight = 1e7}

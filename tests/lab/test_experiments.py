@@ -20,7 +20,7 @@ from styletools.lab.store import RunStore, StoppedError, StoreError
 from styletools.losses import content_loss
 from styletools.transfer import run_key, stylize
 
-QUICK = TransferConfig(max_size=32, steps=4, backbone="offline")
+QUICK = TransferConfig(max_size=32, steps=4, backbone="small")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_run_is_readable_without_the_kit(store, photo, noise):
     description = json.loads((run.folder / "run.json").read_text())
     assert description["content"] == str(photo)
     assert description["config"]["steps"] == 4
-    assert description["environment"]["backbone"] == "offline"
+    assert description["environment"]["backbone"] == "small"
     assert set(description["measures"]) >= {"content_kept", "style_taken", "ssim"}
     assert run.name == f"photo-noise-{run.key[:12]}"
     assert run.key == run_key(photo, noise, QUICK)
@@ -81,7 +81,7 @@ def test_final_losses_are_those_of_the_picture_that_is_kept(store):
     run = store.run(photo, style, config.replace(steps=worse))
     final, rows = run.description["final_losses"], run.losses()
     assert final["total"] == min(row["total"] for row in rows) < rows[-1]["total"]
-    net = load_backbone("offline").features({"conv4_2"})
+    net = load_backbone("small").features({"conv4_2"})
     with torch.no_grad():
         picture, content = (net(load_image(path, 32))["conv4_2"] for path in (run.picture, photo))
     # The picture's file has 8 bits a channel.
@@ -159,7 +159,7 @@ def test_save_keeps_a_result_once(store, photo, noise):
 
 
 def test_a_backbone_that_is_handed_over(store, photo, noise):
-    backbone = load_backbone("offline")
+    backbone = load_backbone("small")
     halved = {name: weight / 2 for name, weight in backbone.weights.items()}
     other = type(backbone)("mine", halved, "max", "0" * 64)
     run = store.run(photo, noise, QUICK, backbone=other)

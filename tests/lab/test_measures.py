@@ -12,7 +12,7 @@ from styletools.losses import content_loss, gram_matrix, layer_style_loss
 
 @pytest.fixture(scope="module")
 def backbone():
-    return load_backbone("offline")
+    return load_backbone("small")
 
 
 @pytest.fixture(scope="module")

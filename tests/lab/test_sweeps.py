@@ -29,7 +29,7 @@ from styletools.lab.store import RunStore, StoppedError, StoreError
 from styletools.lab.sweep import sweep
 from styletools.transfer import stylize
 
-QUICK = TransferConfig(max_size=32, steps=6, backbone="offline")
+QUICK = TransferConfig(max_size=32, steps=6, backbone="small")
 GRID = {"style_weight": [1e4, 1e6], "learning_rate": [0.003, 0.01]}
 
 
@@ -421,7 +421,7 @@ def test_the_command_takes_a_scheduler(cluster, store, photo, noise, tmp_path, m
     path = tmp_path / "plan.toml"
     path.write_text(
         f"content = '{photo.name}'\nstyle = '{noise.name}'\n"
-        "[base]\nmax_size = 32\nbackbone = 'offline'\n[grid]\nsteps = [2, 3]\n"
+        "[base]\nmax_size = 32\nbackbone = 'small'\n[grid]\nsteps = [2, 3]\n"
     )
     address = cluster[0].scheduler.address
     options = ["--store", str(store.folder), "--scheduler", address]

@@ -146,7 +146,7 @@ def test_every_control_says_what_it_does(panel):
         ("tv_weight", 0.5),
         ("content_layers", ("conv3_1",)),
         ("convention", "paper"),
-        ("backbone", "offline"),
+        ("backbone", "small"),
         ("pooling", "max"),
         ("precision", "bfloat16"),
         ("max_memory", 1.5),

@@ -73,7 +73,7 @@ def _sandbox(folder: str) -> list[str]:
         "HOME": "/tmp",
         "OMP_NUM_THREADS": "1",
         "STYLETOOLS_STRICT": "1",
-        "STYLETOOLS_BACKBONE": "offline",
+        "STYLETOOLS_BACKBONE": "small",
         "STYLETOOLS_QUICK": "1",
     }
     return [
