@@ -59,7 +59,8 @@ def load_image(source: Source, max_size: int = 400, size: tuple[int, int] | None
         raise ImageError(
             f"{name} is {width}×{height} pixels, here {size[1]}×{size[0]}, but conv5_1 needs "
             f"{MIN_SIDE}×{MIN_SIDE} or more; take a larger or less narrow picture"
-            f" (max_size is {max_size})."
+            f" (max_size is {max_size}).",
+            "too-small",
         )
     return to_tensor(resized(image, (size[1], size[0])))
 
@@ -115,7 +116,9 @@ def save_image(
     """
     path = Path(path)
     if path.suffix.lower() not in Image.registered_extensions():
-        raise ImageError(f"{path}: no picture format has the suffix {path.suffix!r}; use .png.")
+        raise ImageError(
+            f"{path}: no picture format has the suffix {path.suffix!r}; use .png.", "not-written"
+        )
     options: dict[str, Any] = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg") else {}
     if config is not None and path.suffix.lower() == ".png":
         options["pnginfo"] = PngImagePlugin.PngInfo()
@@ -163,14 +166,18 @@ def _open(source: Source) -> tuple[str, Image.Image]:
     if name.lower().startswith(("http://", "https://")):
         return name, _decode(name, io.BytesIO(_download(name)))
     if not Path(name).exists():
-        raise ImageError(f"{name} does not exist (looked in {Path.cwd()}); check the path.")
+        raise ImageError(
+            f"{name} does not exist (looked in {Path.cwd()}); check the path.", "missing-file"
+        )
     if not Path(name).is_file():
-        raise ImageError(f"{name} is not a file; give the path of a picture.")
+        raise ImageError(f"{name} is not a file; give the path of a picture.", "folder")
     try:
         with open(name, "rb") as file:
             return name, _decode(name, file)
     except PermissionError:
-        raise ImageError(f"{name} may not be read; check the file's permissions.") from None
+        raise ImageError(
+            f"{name} may not be read; check the file's permissions.", "not-readable"
+        ) from None
 
 
 def _decode(name: str, file: Any) -> Image.Image:
@@ -190,13 +197,16 @@ def _loaded(name: str, image: Image.Image) -> Image.Image:
     try:
         image.load()
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise ImageError(f"{name} is damaged or cut off ({error}); get the file again.") from None
+        raise ImageError(
+            f"{name} is damaged or cut off ({error}); get the file again.", "damaged"
+        ) from None
     return image
 
 
 def _too_many_pixels(name: str) -> ImageError:
     return ImageError(
-        f"{name} has more than {MAX_PIXELS // 1_000_000} million pixels; make it smaller."
+        f"{name} has more than {MAX_PIXELS // 1_000_000} million pixels; make it smaller.",
+        "too-large",
     )
 
 
@@ -213,13 +223,14 @@ def _download(url: str) -> bytes:
                 if len(body) > MAX_DOWNLOAD:
                     raise ImageError(
                         f"{url} is larger than {MAX_DOWNLOAD // 1_000_000} MB; "
-                        "save a smaller copy and give its path."
+                        "save a smaller copy and give its path.",
+                        "url",
                     )
             return bytes(body)
     except requests.Timeout:
-        raise ImageError(f"{url} did not answer in {TIMEOUT} s; try again later.") from None
+        raise ImageError(f"{url} did not answer in {TIMEOUT} s; try again later.", "url") from None
     except requests.RequestException as error:
-        raise ImageError(f"{url} could not be fetched: {error}") from None
+        raise ImageError(f"{url} could not be fetched: {error}", "url") from None
 
 
 def _from_array(array: np.ndarray) -> Image.Image:

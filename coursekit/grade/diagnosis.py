@@ -38,7 +38,7 @@ def write_whole_kit(folder: Path) -> None:
     """Write the kit and this script into an empty folder, for the sandbox."""
     from coursekit.inside.kernelkit import KIT
 
-    unneeded = shutil.ignore_patterns("data", "__pycache__")
+    unneeded = shutil.ignore_patterns("*.safetensors", "__pycache__")
     shutil.copytree(KIT, folder / "styletools", ignore=unneeded)
     shutil.copy(__file__, folder)
     for script in ("verdicts.py", "standins.py"):

@@ -3,6 +3,7 @@
 import http.server
 import io
 import json
+import pickle
 import threading
 
 import numpy as np
@@ -186,6 +187,24 @@ def empty(tmp_path):
 def test_bad_pictures(tmp_path, make, message):
     with pytest.raises(ImageError, match=message):
         load_image(make(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (lambda tmp: tmp / "missing.jpg", "missing-file"),
+        (lambda tmp: tmp, "folder"),
+        (no_picture, "not-a-picture"),
+        (truncated, "damaged"),
+        (bomb, "too-large"),
+        (lambda tmp: picture(size=(15, 200)), "too-small"),
+        (lambda tmp: "http://127.0.0.1:9/a.png", "url"),
+    ],
+)
+def test_an_error_has_a_code_that_survives_a_process(tmp_path, make, code):
+    with pytest.raises(ImageError) as caught:
+        load_image(make(tmp_path))
+    assert pickle.loads(pickle.dumps(caught.value)).code == code
 
 
 def test_bad_tensors_and_names(tmp_path):

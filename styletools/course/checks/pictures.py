@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from styletools.course.checks.engine import Diagnosis, Finding, Todo
+from styletools.errors import ImageError
 from styletools.images import bundled, load_image
 
 PICTURES = Todo("own_pictures", "pictures")
@@ -63,7 +64,7 @@ def _examine(name: str, source: Any) -> None:
     try:
         load_image(source)
     except (OSError, ValueError) as error:  # an ImageError is a ValueError
-        code = _code(source, str(error))
+        code = _code(source, error)
         raise Finding(code, f"`{name}`: {error}{_advice(code, source)}") from None
     if _is_bundled(source):
         raise Finding(
@@ -83,20 +84,12 @@ def _check_text(name: str, source: str) -> None:
         )
 
 
-def _code(source: Any, text: str) -> str:
-    for code, sign in (
-        ("url", "://"),
-        ("missing-file", "does not exist"),
-        ("folder", "is not a file"),
-        ("too-small", " pixels, here "),
-        ("too-large", "million pixels"),
-        ("damaged", "damaged or cut off"),
-    ):
-        if sign in text:
-            return code
-    if Path(str(source)).suffix.lower() in (".heic", ".heif"):
-        return "heic"
-    return "not-a-picture"
+def _code(source: Any, error: Exception) -> str:
+    code = getattr(error, "code", ImageError.default_code)
+    if "://" in str(source):
+        return "url"
+    heic = Path(str(source)).suffix.lower() in (".heic", ".heif")
+    return "heic" if heic and code == ImageError.default_code else code
 
 
 def _advice(code: str, source: Any) -> str:
