@@ -7,6 +7,7 @@ import click
 
 from coursekit.build import lesson as building
 from coursekit.collect.layouts import LAYOUTS
+from coursekit.records import Status
 from styletools.cli import Group
 from styletools.cli.runs import connect
 
@@ -140,10 +141,12 @@ def grade(
     finally:
         if client:
             client.close()
-    statuses = {g.student: [outcome.status for outcome in g.outcomes] for g in grades}
-    failed = [student for student, found in statuses.items() if "infrastructure" in found]
-    refused = [student for student, found in statuses.items() if "refused" in found]
-    unread = sum(found.count("to be read") for found in statuses.values())
+    statuses = {grade.student: [o.status for o in grade.outcomes] for grade in grades}
+    failed, refused = (
+        [student for student, its in statuses.items() if status in its]
+        for status in (Status.INFRASTRUCTURE, Status.REFUSED)
+    )
+    unread = sum(its.count(Status.TO_BE_READ) for its in statuses.values())
     click.echo(f"{len(grades)} submissions. Look at {output / 'index.html'}")
     click.echo(f"Written answers are in {output / 'written'}; points go into written.csv.")
     if unread:

@@ -3,31 +3,87 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-STATUSES = (
-    "passed",
-    "wrong",
-    "different",
-    "not attempted",
-    "raised",
-    "timed out",
-    "out of memory",
-    "tampered",
-    "infrastructure",
-    "refused",
-    "read",
-    "to be read",
-)
-"""What can become of a TODO; "infrastructure" is the grader's own failure, its points unknown.
-
-So they are where a whole hand-in was "refused", because nothing of it could be read: a person
-decides, and a damaged archive of an honest student costs nothing until then.
-The last two are of written answers, which a person reads and gives points for.
-"""
 SINGLE = "single"  # the lesson of the answers in a single exercise notebook
-OPEN = ("infrastructure", "refused", "to be read")  # points that nobody knows yet
+
+
+class Status(StrEnum):
+    """What can become of a TODO, in the order in which reports count it.
+
+    Points are open where nobody knows them: "infrastructure" is the grader's own failure; of a
+    hand-in that is "refused" nothing could be read, and a damaged archive of an honest student
+    costs nothing until a person decides. The last two are of written answers, which a person reads
+    and gives points for.
+
+    Attributes:
+        mark: a character before it.
+        tone: "good", "bad", "look" or "none": the colour of what it stands on.
+        colour: of its part of a bar.
+        meaning: a sentence for the student.
+        open: nobody knows the points yet.
+        looked_at: a person should look at it.
+        label: the status in the words of a report.
+    """
+
+    mark: str
+    tone: str
+    colour: str
+    meaning: str
+    open: bool
+    looked_at: bool
+    label: str
+
+    def __new__(
+        cls,
+        value: str,
+        looks: tuple[str, str, str] = ("", "", ""),
+        meaning: str = "",
+        more: str = "",
+        label: str = "",
+    ) -> "Status":
+        """`looks` is mark, tone and colour; `more` holds the words "open" and "look"."""
+        status = str.__new__(cls, value)
+        status._value_ = value
+        status.mark, status.tone, status.colour = looks
+        status.meaning, status.label = meaning, label or value
+        status.open, status.looked_at = "open" in more, "look" in more
+        return status
+
+    PASSED = "passed", ("✓", "good", "#3b8f55"), "Every test passed."
+    WRONG = (
+        "wrong", ("✗", "bad", "var(--bad)"), "It runs, and its results are not those asked for.",
+    )  # fmt: skip
+    DIFFERENT = (
+        "different", ("?", "look", "#d79400"),
+        "It does something else, perhaps on purpose: a person has to look at it.", "look",
+    )  # fmt: skip
+    NOT_ATTEMPTED = (
+        "not attempted", ("–", "none", "#b9c1cb"),
+        "The answer is as it was handed out, or is not there.",
+    )  # fmt: skip
+    RAISED = "raised", ("✗", "bad", "#d9695f"), "It stopped with an error."
+    TIMED_OUT = "timed out", ("✗", "bad", "#8f4a8a"), "It did not end in the time that it had."
+    OUT_OF_MEMORY = (
+        "out of memory", ("✗", "bad", "#5c4a8f"), "It took more memory than it had.",
+    )  # fmt: skip
+    TAMPERED = (
+        "tampered", ("✗", "bad", "#1c2430"),
+        "It calls what it should be itself, or interferes with the grading.", "look",
+    )  # fmt: skip
+    INFRASTRUCTURE = (
+        "infrastructure", ("!", "look", "#f0cf73"),
+        "The grader failed, not the student: no points are lost; grade it again.",
+        "open, look", "not graded",
+    )  # fmt: skip
+    REFUSED = (
+        "refused", ("!", "look", "#b08a2e"),
+        "Nothing of the hand-in could be read: no points are lost until a person decides.", "open",
+    )  # fmt: skip
+    READ = "read", ("✎", "good", "#4f86c6"), "A person has read it."
+    TO_BE_READ = "to be read", ("…", "look", "#c9d9ee"), "A person will read it.", "open"
 
 
 @dataclass(frozen=True)
@@ -90,8 +146,8 @@ class Outcome:
     Attributes:
         lesson: such as "02_gram".
         grade_id: of the answer cell, such as "gram_matrix".
-        status: one of `STATUSES`.
-        points: earned; 0 for "infrastructure", where nothing is known.
+        status: what became of it.
+                points: earned; 0 where they are open.
         possible: what the TODO is worth.
         code: of the diagnosis that the student's own check gives; information, not proof.
         message: its text, in the student's hands: escape it.
@@ -99,16 +155,17 @@ class Outcome:
 
     lesson: str
     grade_id: str
-    status: str
+    status: Status
     points: float
     possible: float
     code: str = ""
     message: str = ""
 
     def __post_init__(self) -> None:
-        if self.status not in STATUSES:
-            raise ValueError(f"status {self.status!r}; it is one of {', '.join(STATUSES)}.")
+        if self.status not in set(Status):
+            raise ValueError(f"status {self.status!r}; it is one of {', '.join(Status)}.")
         _make_writable(self)
+        object.__setattr__(self, "status", Status(self.status))
 
 
 @dataclass(frozen=True)
@@ -145,7 +202,7 @@ class Grade:
     @property
     def complete(self) -> bool:
         """Whether no TODO's points are unknown."""
-        return all(outcome.status not in OPEN for outcome in self.outcomes)
+        return not any(outcome.status.open for outcome in self.outcomes)
 
     def to_json(self) -> str:
         """As text; the same grade gives the same bytes."""

@@ -23,7 +23,7 @@ from coursekit.course import this_course
 from coursekit.grade.measuring import NOT_HERE, Bench, backbone_of
 from coursekit.grade.pictures import best_match
 from coursekit.inside.decode import Picture, decode
-from coursekit.records import Grade, Outcome, Submission
+from coursekit.records import Grade, Outcome, Status, Submission
 from styletools.course.handin import runs as experiments
 from styletools.course.handin.runs import (
     ASKED,
@@ -337,7 +337,9 @@ def _outcome(name: str, finding: Finding, possible: float) -> Outcome:
     code = "passed" if finding.status == "passed" else finding.code
     where = f"{finding.folder}: " if finding.folder else ""
     message = where + finding.message
-    return Outcome(LESSON, f"experiment_{name}", finding.status, points, possible, code, message)
+    return Outcome(
+        LESSON, f"experiment_{name}", Status(finding.status), points, possible, code, message
+    )
 
 
 def _nothing(submission: Submission, unreadable: Sequence[str]) -> Finding:

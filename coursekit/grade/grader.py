@@ -29,7 +29,7 @@ from coursekit.grade.rebuild import (
 )
 from coursekit.inside import verdicts
 from coursekit.inside.kernelkit import write_kernel_kit
-from coursekit.records import SINGLE, Grade, Outcome, Submission
+from coursekit.records import SINGLE, Grade, Outcome, Status, Submission
 from coursekit.sandbox import NONE, WORK, Sandbox, choose
 
 LOST = ("timed out", "died", "out of memory", "not reached")
@@ -137,7 +137,7 @@ class Grader:
         if self.trouble:
             outcomes = [self.unknown(todo, self.trouble) for todo in todos]
         elif submission.refused:
-            outcomes = [self.unknown(todo, submission.refused, "refused") for todo in todos]
+            outcomes = [self.unknown(todo, submission.refused, Status.REFUSED) for todo in todos]
         else:
             outcomes = self._outcomes(submission, todos)
         return Grade(submission.student, tuple(outcomes), submission.notes, self.mode)
@@ -251,12 +251,14 @@ class Grader:
         status, message = status_of(todo.name, one)
         points = earned(todo, one, status)
         code = ""
-        if told is not None and status in ("wrong", "raised"):
+        if told is not None and status in (Status.WRONG, Status.RAISED):
             code = "" if told.status == "passed" else told.code
             message = told.message or "The visible check passes; on other inputs it is wrong."
-            if told.status in ("wrong", "raised") or (told.status != "passed" and not points):
-                status = told.status
-        if status == "passed":
+            if told.status in (Status.WRONG, Status.RAISED) or (
+                told.status != "passed" and not points
+            ):
+                status = Status(told.status)
+        if status is Status.PASSED:
             code = "passed"
         return Outcome(todo.lesson, todo.name, status, points, todo.points, code, message)
 
@@ -276,57 +278,59 @@ class Grader:
             }
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
             message = "The cell defines no pictures."
-            return Outcome(todo.lesson, todo.name, "wrong", 0.0, todo.points, "", message)
+            return Outcome(todo.lesson, todo.name, Status.WRONG, 0.0, todo.points, "", message)
         alone = submission.path.suffix.lower() == ".ipynb" and not submission.pictures
         choices = ownpictures.judge(
             names, pictures, pictures_handed_out(), alone, self.mode
         ).values()
-        statuses = [choice.status for choice in choices]
-        good = sum(status in ("passed", "different") for status in statuses)
+        statuses = [Status(choice.status) for choice in choices]
+        good = sum(status in (Status.PASSED, Status.DIFFERENT) for status in statuses)
         if len(set(statuses)) == 1 or good == len(statuses):
-            status = "different" if "different" in statuses else statuses[0]
+            status = Status.DIFFERENT if Status.DIFFERENT in statuses else statuses[0]
         else:
-            status = "wrong"
+            status = Status.WRONG
         points = round(todo.points * good / len(statuses), 2)
         message = " ".join(choice.message for choice in choices if choice.message)
-        code = "passed" if status == "passed" else ""
+        code = "passed" if status is Status.PASSED else ""
         return Outcome(todo.lesson, todo.name, status, points, todo.points, code, message)
 
-    def unknown(self, todo: Question, message: str, status: str = "infrastructure") -> Outcome:
+    def unknown(
+        self, todo: Question, message: str, status: Status = Status.INFRASTRUCTURE
+    ) -> Outcome:
         """What is said of a TODO whose points nobody knows: grading itself failed, as a rule."""
         return Outcome(todo.lesson, todo.name, status, 0.0, todo.points, "", message)
 
     def _nothing(self, todo: Question, message: str) -> Outcome:
-        return Outcome(todo.lesson, todo.name, "not attempted", 0.0, todo.points, "", message)
+        return Outcome(todo.lesson, todo.name, Status.NOT_ATTEMPTED, 0.0, todo.points, "", message)
 
 
-def status_of(name: str, one: Judged) -> tuple[str, str]:
-    """What became of an answer, and what to say of it; see `records.STATUSES`."""
+def status_of(name: str, one: Judged) -> tuple[Status, str]:
+    """What became of an answer, and what to say of it."""
     if one.full:
-        return "passed", ""
+        return Status.PASSED, ""
     printed = [cell.printed.strip() for cell in one.cells if not cell.passed]
     if called := next((text for text in printed if text.startswith("tampered: ")), ""):
-        return "tampered", called.removeprefix("tampered: ").splitlines()[0][:300]
+        return Status.TAMPERED, called.removeprefix("tampered: ").splitlines()[0][:300]
     lost = one.lost
     if lost == "out of memory" or any(sign in text for text in printed for sign in NO_MEMORY):
-        return "out of memory", "The answer takes more memory than there is."
+        return Status.OUT_OF_MEMORY, "The answer takes more memory than there is."
     if lost in ("timed out", "not reached"):
-        return "timed out", "The answer does not come to an end in time."
+        return Status.TIMED_OUT, "The answer does not come to an end in time."
     if lost:
-        return "raised", "The answer ends the kernel."
+        return Status.RAISED, "The answer ends the kernel."
     extension = one.extra is not None and one.extra.passed
     if extension and not one.parts["values"].passed:
-        return "different", "A second style is blended in; with one style it is right."
+        return Status.DIFFERENT, "A second style is blended in; with one style it is right."
     if printed and printed[0].startswith("raised "):
-        return "raised", printed[0].removeprefix("raised ").splitlines()[0][:300]
-    return "wrong", ""
+        return Status.RAISED, printed[0].removeprefix("raised ").splitlines()[0][:300]
+    return Status.WRONG, ""
 
 
-def earned(todo: Question, one: Judged, status: str) -> float:
+def earned(todo: Question, one: Judged, status: Status) -> float:
     """The points for an answer's parts."""
-    if status in ("passed", "different"):
+    if status in (Status.PASSED, Status.DIFFERENT):
         return todo.points
-    if status == "tampered":
+    if status is Status.TAMPERED:
         return 0.0
     parts = verdicts.PARTS[todo.name]
     share = sum(parts[part].share for part, cell in one.parts.items() if cell.passed)

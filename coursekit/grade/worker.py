@@ -22,7 +22,7 @@ from coursekit.collect.one_notebook.find import read_single_todos
 from coursekit.course import Question
 from coursekit.grade.experiments import with_experiments
 from coursekit.grade.grader import Grader
-from coursekit.records import Grade, Outcome, Submission
+from coursekit.records import Grade, Outcome, Status, Submission
 
 MEMORY = 4 << 30  # bytes that one submission may take, in the worst case
 TRIES = 2  # of a submission whose process ends
@@ -168,7 +168,7 @@ def not_graded(submission: Submission, todos: Sequence[Question], message: str) 
     """The grade of which no point is known, by no fault of the student's."""
     todos = read_single_todos() if submission.single else todos
     outcomes = tuple(
-        Outcome(todo.lesson, todo.name, "infrastructure", 0.0, todo.points, "", message)
+        Outcome(todo.lesson, todo.name, Status.INFRASTRUCTURE, 0.0, todo.points, "", message)
         for todo in todos
     )
     return Grade(submission.student, outcomes, submission.notes)

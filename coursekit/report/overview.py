@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from statistics import mean, median
 
 from coursekit.collect.names import file_name
-from coursekit.records import OPEN, STATUSES, Grade, Outcome
+from coursekit.records import Grade, Outcome, Status
 from coursekit.report.likeness import Likeness
 from coursekit.report.pages import render, todo_keys
 
 BARS = 10
 MOST_MISTAKES = 12
 SHOWN_NAMES = 12
-LOOKED_AT = ("different", "tampered", "infrastructure")
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Part:
         width: in percent.
     """
 
-    status: str
+    status: Status
     count: int
     left: float
     width: float
@@ -71,7 +70,7 @@ def class_page(
         looked_at=[
             (grade, found)
             for grade in grades
-            if (found := [o for o in grade.outcomes if o.status in LOOKED_AT])
+            if (found := [o for o in grade.outcomes if o.status.looked_at])
             or grade.student in refused
         ],
         complete=complete,
@@ -101,7 +100,7 @@ def distribution(grades: Sequence[Grade], todo: tuple[str, str]) -> list[Part]:
         o.status for grade in grades for o in grade.outcomes if (o.lesson, o.grade_id) == todo
     )
     parts, left = [], 0.0
-    for status in STATUSES:
+    for status in Status:
         if counts[status]:
             width = 100 * counts[status] / counts.total()
             parts.append(Part(status, counts[status], round(left, 3), round(width, 3)))
@@ -123,7 +122,7 @@ def mistakes(grades: Sequence[Grade]) -> list[Mistake]:
     found: dict[tuple[str, str, str], list[tuple[str, Outcome]]] = defaultdict(list)
     for grade in grades:
         for outcome in grade.outcomes:
-            if outcome.status not in ("passed", "not attempted", "read", *OPEN):
+            if outcome.status.tone in ("bad", "look") and not outcome.status.open:
                 what = outcome.code or outcome.status
                 found[outcome.lesson, outcome.grade_id, what].append((grade.student, outcome))
     sets = [Mistake(all_[0][1], tuple(name for name, _ in all_)) for all_ in found.values()]

@@ -20,46 +20,17 @@ from markupsafe import Markup
 from coursekit.collect.names import file_name, one_line, visible
 from coursekit.collect.one_notebook.find import TITLE
 from coursekit.course import this_course
-from coursekit.records import OPEN, SINGLE, Grade, Outcome, Submission
+from coursekit.records import SINGLE, Grade, Outcome, Status, Submission
 from coursekit.report.likeness import Likeness
 from coursekit.sandbox import SAYS
 from styletools._files import write_text
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-SHOWN = {"infrastructure": "not graded"}  # a status in other words
 PLAIN = MarkdownIt("zero", {"html": False}).enable(
     ["backticks", "blockquote", "code", "emphasis", "escape", "fence", "heading", "list", "table"]
 )
 """Markdown of students: no HTML, no links, no pictures; those stay as they were written."""
-MARKS = {
-    "passed": "✓",
-    "wrong": "✗",
-    "different": "?",
-    "not attempted": "–",
-    "raised": "✗",
-    "timed out": "✗",
-    "out of memory": "✗",
-    "tampered": "✗",
-    "infrastructure": "!",
-    "refused": "!",
-    "read": "✎",
-    "to be read": "…",
-}
-MEANINGS = {
-    "passed": "Every test passed.",
-    "wrong": "It runs, and its results are not those asked for.",
-    "different": "It does something else, perhaps on purpose: a person has to look at it.",
-    "not attempted": "The answer is as it was handed out, or is not there.",
-    "raised": "It stopped with an error.",
-    "timed out": "It did not end in the time that it had.",
-    "out of memory": "It took more memory than it had.",
-    "tampered": "It calls what it should be itself, or interferes with the grading.",
-    "infrastructure": "The grader failed, not the student: no points are lost; grade it again.",
-    "refused": "Nothing of the hand-in could be read: no points are lost until a person decides.",
-    "read": "A person has read it.",
-    "to be read": "A person will read it.",
-}
 
 
 def write_reports(
@@ -105,7 +76,7 @@ def student_page(
     return render(
         "student.html",
         grade=grade,
-        graded=sum(o.possible for o in grade.outcomes if o.status not in OPEN),
+        graded=sum(o.possible for o in grade.outcomes if not o.status.open),
         lessons=lessons,
         code={key: answer.source for key, answer in answers.items()},
         refused=submission.refused if submission else "",
@@ -122,17 +93,15 @@ def render(template: str, images: bool = False, **values: object) -> str:
         values: for the template.
     """
     style = (TEMPLATES / "page.css").read_text("utf-8")
+    style += "".join(f".fill.{slug(s)} {{ fill: {s.colour}; }}\n" for s in Status)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     policy += "; img-src 'self' file:" if images else ""
     return _template(template).render(
         style=style,
         policy=policy,
-        marks=MARKS,
-        meanings=MEANINGS,
-        shown=SHOWN,
+        statuses=Status,
         sandbox_says=SAYS,
-        open=OPEN,
         titles={**this_course().titles, SINGLE: TITLE},
         **values,
     )
@@ -193,7 +162,7 @@ def junit_xml(grades: Sequence[Grade]) -> str:
             case = ElementTree.SubElement(suite, "testcase", classname=where, name=outcome.grade_id)
             if kind:
                 points = f"{number(outcome.points)} of {number(outcome.possible)} points"
-                gained = "not graded" if outcome.status in OPEN else points
+                gained = "not graded" if outcome.status.open else points
                 result = ElementTree.SubElement(
                     case, kind, type=outcome.status, message=f"{outcome.status}: {gained}"
                 )
@@ -212,13 +181,18 @@ def number(points: float) -> str:
     return f"{round(points, 2):g}"
 
 
+def slug(status: Status) -> str:
+    """A status as a class of CSS."""
+    return status.replace(" ", "-")
+
+
 def _points(outcome: Outcome | None) -> str:
-    return "" if outcome is None or outcome.status in OPEN else number(outcome.points)
+    return "" if outcome is None or outcome.status.open else number(outcome.points)
 
 
 def _junit_kind(outcome: Outcome) -> str:
-    if outcome.status in OPEN:
-        return "skipped" if outcome.status == "to be read" else "error"
+    if outcome.status.open:
+        return "skipped" if outcome.status is Status.TO_BE_READ else "error"
     return "" if outcome.points >= outcome.possible else "failure"
 
 
@@ -241,6 +215,7 @@ def _template(name: str) -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {"visible": visible, "one_line": one_line, "number": number}
+    environment.filters["slug"] = slug
     environment.filters["markdown"] = lambda text: Markup(MarkdownIt().render(text))  # ours alone
     environment.filters["written"] = lambda text: Markup(PLAIN.render(text))
     return environment.get_template(name)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from coursekit.collect.names import one_line, visible
-from coursekit.records import OPEN, Grade, Outcome
-from coursekit.report.pages import MEANINGS, csv_text, number
+from coursekit.records import Grade, Outcome, Status
+from coursekit.report.pages import csv_text, number
 from coursekit.sandbox import SAYS
 from styletools.errors import StyletoolsError
 
@@ -36,7 +36,7 @@ def gradescope_json(grade: Grade, notes: Sequence[str] = ()) -> str:
         ExportError: something could not be graded; Gradescope would take that for a zero.
     """
     if not grade.complete:
-        names = ", ".join(o.grade_id for o in grade.outcomes if o.status in OPEN)
+        names = ", ".join(o.grade_id for o in grade.outcomes if o.status.open)
         raise ExportError(f"Not graded yet: {names}. No results.json is written.")
     tests: list[dict[str, Any]] = [_test(outcome) for outcome in grade.outcomes]
     hidden = "\n".join(visible(note) for note in (*grade.notes, *notes))
@@ -62,7 +62,7 @@ def nbgrader_csv(grades: Sequence[Grade]) -> str:
         for grade in sorted(grades, key=lambda grade: grade.student):
             found = [o for o in grade.outcomes if o.lesson == lesson]
             if found:
-                known = all(o.status not in OPEN for o in found)
+                known = not any(o.status.open for o in found)
                 score = number(sum(o.points for o in found)) if known else ""
                 most = number(sum(o.possible for o in found))
                 student = one_line(grade.student)
@@ -71,7 +71,7 @@ def nbgrader_csv(grades: Sequence[Grade]) -> str:
 
 
 def _test(outcome: Outcome) -> dict[str, Any]:
-    said = [] if outcome.status == "passed" else [MEANINGS[outcome.status]]
+    said = [] if outcome.status is Status.PASSED else [outcome.status.meaning]
     return {
         "name": f"{outcome.lesson}: {one_line(outcome.grade_id)}",
         "score": round(outcome.points, 2),

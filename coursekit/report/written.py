@@ -17,13 +17,12 @@ from pathlib import Path
 from coursekit.collect.names import one_line
 from coursekit.collect.saved import words
 from coursekit.course import Key, Question, this_course
-from coursekit.records import Grade, Outcome, Submission
+from coursekit.records import Grade, Outcome, Status, Submission
 from coursekit.report.pages import csv_text, guarded, number, render
 from styletools._files import write_text
 from styletools.errors import StyletoolsError
 
 COLUMNS = ("student", "lesson", "question", "possible", "points", "comment", "answer", "state")
-UNREAD = "to be read"
 
 
 class WrittenError(StyletoolsError, ValueError):
@@ -171,7 +170,7 @@ def _row(submission: Submission, question: Question, text: str, mark: Mark) -> l
 
 def _state(text: str, mark: Mark) -> str:
     if mark.points is None:
-        return UNREAD if text else "empty"
+        return Status.TO_BE_READ if text else "empty"
     if mark.answer and mark.answer != digest(text):
         return "changed since it was read: read it again, then empty `answer` in this row"
     return "read"
@@ -183,13 +182,13 @@ def _outcome(student: str, submission: Submission, question: Question, marks: Ma
     lesson, name = question.key
     state = _state(text, mark)
     if state == "read" and mark.points is not None:
-        return Outcome(lesson, name, "read", mark.points, question.points, "", mark.comment)
+        return Outcome(lesson, name, Status.READ, mark.points, question.points, "", mark.comment)
     if state == "empty" and submission.refused:
-        return Outcome(lesson, name, "refused", 0, question.points, "", submission.refused)
+        return Outcome(lesson, name, Status.REFUSED, 0, question.points, "", submission.refused)
     if state == "empty":
-        return Outcome(lesson, name, "not attempted", 0, question.points)
+        return Outcome(lesson, name, Status.NOT_ATTEMPTED, 0, question.points)
     message = "The answer has changed since it was read." if mark.points is not None else ""
-    return Outcome(lesson, name, UNREAD, 0, question.points, "", message)
+    return Outcome(lesson, name, Status.TO_BE_READ, 0, question.points, "", message)
 
 
 def _points(text: str, possible: str, where: str) -> float | None:

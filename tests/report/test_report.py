@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from coursekit.collect.names import file_name, one_line, visible
-from coursekit.records import STATUSES, Answer, Grade, Outcome, Submission
+from coursekit.records import Answer, Grade, Outcome, Status, Submission
 from coursekit.report import likeness
 from coursekit.report.pages import class_csv, junit_xml, student_page, write_reports
 
@@ -98,7 +98,7 @@ def test_long_and_piled_up_text_is_cut_and_said():
     assert one_line("a\nb\tc") == "a b c"
 
 
-@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("status", Status)
 def test_every_status_is_on_the_page(status):
     found = grade(outcome(status=status, points=2, message="The diagnosis."))
     text = Page(student_page(found)).text
@@ -237,3 +237,30 @@ def test_identical_pictures_are_noted_but_not_those_everybody_has(tmp_path):
     found = likeness.alike(class_)
     assert set(found) == {"3", "7"}
     assert [same.named for same in found["3"]] == ["images/own.png: the same file as 7."]
+
+
+def test_a_kept_grade_keeps_its_bytes():
+    """What an earlier version kept is read, and written again byte for byte."""
+    text = """{
+ "student": "ada",
+ "outcomes": [
+  {
+   "lesson": "02_gram",
+   "grade_id": "gram_matrix",
+   "status": "not attempted",
+   "points": 0.0,
+   "possible": 5.0,
+   "code": "",
+   "message": ""
+  }
+ ],
+ "notes": [],
+ "sandbox": "bubblewrap",
+ "key": "4f"
+}
+"""
+    found = Grade.from_json(text)
+    assert found.outcomes[0].status is Status.NOT_ATTEMPTED
+    assert found.to_json() == text
+    with pytest.raises(ValueError, match="one of passed, wrong"):
+        Grade.from_json(text.replace("not attempted", "Status.WRONG"))
