@@ -19,6 +19,7 @@ from coursekit.collect.one_notebook.find import read_single_todos
 from coursekit.course import NOTEBOOKS, Question, course_digest, pictures_handed_out
 from coursekit.grade import diagnosis
 from coursekit.grade import pictures as ownpictures
+from coursekit.grade.kits import write_kernel_kit, write_whole_kit
 from coursekit.grade.nbval import CellResult, Seconds, run_notebook
 from coursekit.grade.rebuild import (
     Reference,
@@ -28,7 +29,6 @@ from coursekit.grade.rebuild import (
     verdict_id,
 )
 from coursekit.inside import verdicts
-from coursekit.inside.kernelkit import write_kernel_kit
 from coursekit.records import SINGLE, Grade, Outcome, Status, Submission
 from coursekit.sandbox import NONE, WORK, Sandbox, choose
 
@@ -117,7 +117,7 @@ class Grader:
         self._kits = ExitStack()
         self._kits.callback(shutil.rmtree, self._folder, ignore_errors=True)
         write_kernel_kit(self._folder / "kernel")
-        diagnosis.write_whole_kit(self._folder / "whole")
+        write_whole_kit(self._folder / "whole")
 
     def __enter__(self) -> "Grader":
         return self
@@ -230,9 +230,8 @@ class Grader:
         }
         if not wanted or not self.diagnosed:
             return {}
-        given = dict.fromkeys(need for name in wanted for need in verdicts.NEEDS.get(name, ()))
-        references = {todo.name: todo.reference for todo in self.todos if todo.name in given}
-        return diagnosis.diagnose(wanted, references, self._folder / "whole", self.mode)
+        needs = dict.fromkeys(need for name in wanted for need in verdicts.NEEDS.get(name, ()))
+        return diagnosis.diagnose(wanted, needs, self._folder / "whole", self.mode)
 
     # --- What it comes to ------------------------------------------------------------------------
 

@@ -14,10 +14,11 @@ import torch
 from support.desk import BY_NAME, TODOS, judged
 from support.mutants import read_mutants, share
 
+import styletools
 from coursekit.grade import grader as grading
+from coursekit.grade import kits, pool, rebuild
 from coursekit.grade import pictures as ownpictures
-from coursekit.grade import pool, rebuild
-from coursekit.inside import kernelkit, verdicts
+from coursekit.inside import verdicts
 from coursekit.records import Answer, Grade, Outcome, Submission
 
 MUTANTS = read_mutants()
@@ -167,7 +168,7 @@ def test_stubs_are_told_from_answers():
 
 
 def test_no_answer_is_in_the_kernels_kit(tmp_path):
-    kernelkit.write_kernel_kit(tmp_path)
+    kits.write_kernel_kit(tmp_path)
     text = "".join(path.read_text("utf-8") for path in tmp_path.rglob("*.py"))
     assert "flat @ flat.T" not in text
     assert '"conv3_1": 10' not in text
@@ -191,6 +192,56 @@ def test_calling_the_kit_is_noted(code, kernel, capsys):
     desk.answer("layers", f"layers = {{'0': 'conv1_1'}}\ntry:\n    {code}\nexcept Exception: pass")
     desk.show("layers", "conv2_1", 1)
     assert capsys.readouterr().out.startswith("tampered: called styletools.")
+
+
+# Where this release has them, and where hand-ins of earlier ones look.
+SWALLOWED = """
+from styletools import diagrams; diagrams.draw(1).show()
+from styletools import lessons; lessons.begin("02_gram")
+from styletools import plots, show_images; show_images(1); plots.plot_losses([1])
+from styletools import studio, widgets; studio(); widgets.TransferPanel()
+from styletools.course import diagrams, notebook, doctor; doctor(); notebook.begin("02_gram")
+from styletools.lessons import Progress; Progress(3)
+from styletools.lab.studio import studio; studio()
+import styletools.diagrams; styletools.diagrams.draw(1)
+""".strip().splitlines()
+WITHHELD = """
+from styletools import checks; checks.check_gram_matrix(1)
+from styletools import losses; losses.gram_matrix(1)
+from styletools import TransferConfig; TransferConfig()
+from styletools.course import checks; checks.check_gram_matrix(1)
+from styletools.course.checks.losses import compare; compare(1)
+from styletools.checks.kit import KIT; KIT["gram_matrix"]
+from styletools.config import VGG19_LAYERS; list(VGG19_LAYERS)
+from styletools.engine.objective import Objective; Objective()
+from styletools.losses import style_loss; style_loss(1)
+from styletools.objective import Objective; Objective()
+from styletools.optimisation import Run; Run()
+from styletools.transfer import stylize; stylize(1)
+from styletools.vgg import get_features; get_features(1)
+import styletools.checks as c; c.diagnose_gram_matrix(1)
+import styletools.checks.losses as c; c.values(1)
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("code", [*SWALLOWED, *WITHHELD])
+def test_addresses_of_the_kit_old_and_new(code, kernel):
+    desk = kernel()
+    desk.answer("layers", code.replace("; ", "\n"))
+    assert bool(desk.calls) == (code in WITHHELD), desk.errors
+    assert bool(desk.errors) == (code in WITHHELD), desk.errors
+
+
+ABSENT = {
+    "Run", "RunStore", "load_backbone", "load_run", "measure", "overlay_losses", "part2",
+    "picture_grid", "save_run", "scatter", "sweep", "table", "tradeoff",
+}  # fmt: skip
+"""Public names that no answer needs; who asks for one of them is told that it is not there."""
+
+
+def test_every_public_name_has_its_place_in_the_blank_kit():
+    text = (kits.INSIDE / "blank_kit/styletools/__init__.py").read_text("utf-8")
+    assert {name for name in styletools.__all__ if f'"{name}"' not in text} == ABSENT
 
 
 def test_importing_from_the_kit_is_no_crime(kernel, capsys):

@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from coursekit.grade import grader as grading
-from coursekit.grade import rebuild
+from coursekit.grade import kits, rebuild
 from coursekit.grade.nbval import CellResult
-from coursekit.inside import kernelkit, verdicts
+from coursekit.inside import verdicts
 
 TODOS = rebuild.read_todos()
 BY_NAME = {todo.name: todo for todo in TODOS}
@@ -28,7 +28,7 @@ def drawn(reference):
 def kernel(tmp_path_factory):
     """The modules of a grading kernel, in this process."""
     folder = tmp_path_factory.mktemp("kernel")
-    kernelkit.write_kernel_kit(folder)
+    kits.write_kernel_kit(folder)
     real = {name: module for name, module in sys.modules.items() if name.startswith("styletools")}
     for name in real:
         del sys.modules[name]
@@ -38,6 +38,7 @@ def kernel(tmp_path_factory):
         yield fresh_desk
     finally:
         sys.path.remove(str(folder))
+        sys.meta_path[:] = [one for one in sys.meta_path if type(one).__name__ != "BlankModules"]
         for name in [name for name in sys.modules if name.startswith("styletools")]:
             del sys.modules[name]
         sys.modules.update(real)

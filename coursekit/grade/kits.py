@@ -1,0 +1,42 @@
+"""What lies on Python's path in the sandbox: the blank kit for verdicts, the whole one for checks.
+
+In the blank kit (`inside/blank_kit`) pictures can be opened; figures and the like say nothing; the
+losses, the mapping and the checks raise when they are used, and the call is noted. Their code is
+not in it at all.
+"""
+
+import shutil
+from pathlib import Path
+
+import styletools
+
+KIT = Path(styletools.__file__).parent
+INSIDE = Path(__file__).parents[1] / "inside"
+REAL = ("errors", "_files", "images", "_rgb")  # modules of the kit that answers may use
+BESIDE = ("verdicts.py", "standins.py", "diagnose.py")
+
+
+def write_kernel_kit(folder: Path) -> None:
+    """Write the blank kit into an empty folder, with the scripts that run beside it."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(INSIDE / "blank_kit", folder, dirs_exist_ok=True, ignore=ignore)
+    package = folder / "styletools"
+    for name in REAL:
+        shutil.copy(KIT / f"{name}.py", package)
+    facts = {name: getattr(styletools, name) for name in ("__version__", "STYLE_WEIGHTS")}
+    lines = [f"{name} = {value!r}\n" for name, value in facts.items()]
+    (package / "_course.py").write_text("".join(lines), encoding="utf-8")
+    shutil.copytree(KIT.parent / "images", folder / "images", dirs_exist_ok=True)
+    _write_beside(folder)
+
+
+def write_whole_kit(folder: Path) -> None:
+    """Write the kit into an empty folder, with the scripts that run beside it."""
+    ignore = shutil.ignore_patterns("*.safetensors", "__pycache__")
+    shutil.copytree(KIT, folder / "styletools", ignore=ignore)
+    _write_beside(folder)
+
+
+def _write_beside(folder: Path) -> None:
+    for name in BESIDE:
+        shutil.copy(INSIDE / name, folder)

@@ -1,0 +1,1 @@
+"""Many runs, of which no answer needs anything."""
