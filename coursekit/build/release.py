@@ -24,7 +24,7 @@ TEMPLATES = Path(__file__).resolve().parent / "templates"
 FOLDER = "style-transfer"  # what the ZIP file unpacks to
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 PACKAGE = {".py", ".safetensors", ".js", ".css"}
-COURSE = "styletools/data/course.toml"
+SETTINGS_FILE = "styletools/data/course.toml"
 PICTURES = {".jpg", ".png", ".md"}
 
 
@@ -77,8 +77,8 @@ def release_files(root: Path = ROOT) -> dict[str, bytes]:
         for path in _files(root / folder):
             if path.suffix in suffixes:
                 files[path.relative_to(root).as_posix()] = path.read_bytes()
-    if (root / COURSE).is_file():
-        files[COURSE] = student_course((root / COURSE).read_text("utf-8")).encode()
+    if (root / SETTINGS_FILE).is_file():
+        files[SETTINGS_FILE] = student_course((root / SETTINGS_FILE).read_text("utf-8")).encode()
     return files
 
 
@@ -91,7 +91,7 @@ def student_course(text: str) -> str:
     try:
         course = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ReleaseError(f"{COURSE} is not TOML ({error}); correct it.") from None
+        raise ReleaseError(f"{SETTINGS_FILE} is not TOML ({error}); correct it.") from None
     course.pop("grading", None)
     kept = ""
     for section in re.split(r"^(?=[ \t]*\[)", text, flags=re.MULTILINE):
@@ -103,8 +103,8 @@ def student_course(text: str) -> str:
         if tomllib.loads(kept) == course:
             return kept
     raise ReleaseError(
-        f"{COURSE}: the table [grading] cannot be left out. Begin it with a line [grading], and "
-        "begin none of its other lines with a bracket."
+        f"{SETTINGS_FILE}: the table [grading] cannot be left out. Begin it with a line [grading], "
+        "and begin none of its other lines with a bracket."
     )
 
 

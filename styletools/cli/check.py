@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from styletools.course.handin.read import TODOS, Cell, Notebook, collect, read_notebook
+from styletools.course.handin.read import Cell, Notebook, collect, read_notebook
+from styletools.course.todos import TODOS
 
 SECONDS = 300.0  # for a notebook
 CHECK = "check_"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import styletools
+import styletools.course
 
 ROOT = Path(__file__).parents[2]
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}  # where conda-forge differs
@@ -90,3 +91,21 @@ def test_no_machine_path_or_registry_host_is_committed():
         if path.suffix in {".py", ".md", ".toml", ".yml", ".ipynb", ".json", ""} and path.is_file():
             text = path.read_text(errors="ignore")
             assert path == Path(__file__) or not suspicious.search(text), name
+
+
+@pytest.mark.parametrize("name", styletools.course.__all__)
+def test_a_part_of_the_course_loads_alone(name):
+    """What needs no torch does not wait for it, and no part brings the others along."""
+    import subprocess
+    import sys
+
+    parts = ["checks", "diagrams", "doctor", "handin", "notebook"]
+    code = (
+        f"import sys; from styletools.course import {name} as part; assert part is not None; "
+        f"print(*(p for p in {parts} if 'styletools.course.' + p in sys.modules), "
+        "'torch' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    home = name if name in parts else "notebook"
+    light = home in ("doctor", "handin")
+    assert answer.stdout == f"{home} {not light}\n", answer.stderr

@@ -207,7 +207,7 @@ gram = "SECRET"
 
 @pytest.mark.parametrize("place", ["at the end", "at the beginning", "in the middle"])
 def test_what_only_the_instructor_knows_stays_out(course, place):
-    whole = (ROOT / release.COURSE).read_text("utf-8")
+    whole = (ROOT / release.SETTINGS_FILE).read_text("utf-8")
     base, weights = whole.split("[base.style_weights]")
     text = {
         "at the end": f"{whole}{SECRETS}",
@@ -215,8 +215,8 @@ def test_what_only_the_instructor_knows_stays_out(course, place):
         "in the middle": f"{base}{SECRETS}[base.style_weights]{weights}",
     }[place]
     (course / "styletools" / "data").mkdir()
-    (course / release.COURSE).write_text(text, "utf-8")
-    handed_out = release_files(course)[release.COURSE].decode()
+    (course / release.SETTINGS_FILE).write_text(text, "utf-8")
+    handed_out = release_files(course)[release.SETTINGS_FILE].decode()
     assert tomllib.loads(handed_out) == tomllib.loads(whole) | {"extra": {}}
     assert not re.search("SECRET|late|penalty|nobody", handed_out)
     assert "# of Adam" in handed_out
@@ -232,13 +232,13 @@ def test_what_only_the_instructor_knows_stays_out(course, place):
 )
 def test_what_cannot_be_left_out_is_not_released(course, text, message):
     (course / "styletools" / "data").mkdir()
-    (course / release.COURSE).write_text(text, "utf-8")
+    (course / release.SETTINGS_FILE).write_text(text, "utf-8")
     with pytest.raises(ReleaseError, match=message):
         release_files(course)
 
 
 def test_the_courses_file_is_handed_out_as_it_is(files):
-    assert files[release.COURSE] == (ROOT / release.COURSE).read_bytes()
+    assert files[release.SETTINGS_FILE] == (ROOT / release.SETTINGS_FILE).read_bytes()
 
 
 def test_pyproject_of_the_release_keeps_why_each_dependency_is_there():

@@ -29,7 +29,7 @@ from styletools import to_image
 from styletools.config import VGG19_LAYERS
 from styletools.course import checks
 from styletools.course.checks import engine, gram, loop, losses, values
-from styletools.course.todos import kit_pictures
+from styletools.course.todos import own_pictures
 
 STUB_CODES = {"not-attempted", "kit-version"}
 
@@ -46,7 +46,7 @@ def notebook(answer: Mutant) -> dict:
         "torch": torch, "nn": nn, "F": F, "np": np, "to_image": to_image, "__name__": "__main__",
         "gram_matrix": checks.KIT["gram_matrix"],
         "layer_style_loss": checks.KIT["layer_style_loss"],
-        "KITS_CONTENT": kit_pictures().get("my_content"),
+        "KITS_CONTENT": own_pictures().get("my_content"),
     }  # fmt: skip
     file = f"<{answer.name}: {answer.title}>"
     linecache.cache[file] = (len(answer.source), None, answer.source.splitlines(True), file)
@@ -138,12 +138,13 @@ def test_every_code_of_the_checks_is_provoked():
 
 
 def codes_in_source() -> set[str]:
-    """First or second argument of every Finding, Mistake and Meaning in the checks' source."""
+    """The codes of every Objection, KnownMistake and Meaning in the checks' source."""
     codes = set()
-    for path in Path(inspect.getfile(checks)).parent.glob("*.py"):
+    folder = Path(inspect.getfile(checks)).parent
+    for path in [*folder.glob("*.py"), folder.parent / "todos.py"]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                place = {"Finding": 0, "Mistake": 0, "Meaning": 1}.get(node.func.id)
+                place = {"Objection": 0, "KnownMistake": 0, "Meaning": 1}.get(node.func.id)
                 if place is not None and isinstance(node.args[place], ast.Constant):
                     codes.add(node.args[place].value)
     return codes
@@ -308,7 +309,7 @@ def test_missing_answer_is_replaced_by_the_kits(name, capsys, monkeypatch):
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith(f"✗ {name}: not attempted — ")
     assert said[1].startswith("  The lesson goes on with the kit's")
-    expected = kit_pictures() if name == "own_pictures" else {name: checks.KIT[name]}
+    expected = own_pictures() if name == "own_pictures" else {name: checks.KIT[name]}
     assert namespace == expected
 
 
@@ -347,12 +348,12 @@ def test_only_the_bad_picture_is_replaced(folder):
     namespace = {"my_content": "photo.jpg", "my_style": "tiny.png"}
     checks.check_own_pictures(namespace)
     assert namespace["my_content"] == "photo.jpg"
-    assert namespace["my_style"] == kit_pictures().get("my_style", "tiny.png")
+    assert namespace["my_style"] == own_pictures().get("my_style", "tiny.png")
 
 
 def test_a_different_answer_stays_also_in_strict_mode(folder, capsys, monkeypatch):
     monkeypatch.setenv("STYLETOOLS_STRICT", "1")
-    namespace = {"my_content": kit_pictures()["my_content"], "my_style": "painting.png"}
+    namespace = {"my_content": own_pictures()["my_content"], "my_style": "painting.png"}
     before = dict(namespace)
     checks.check_own_pictures(namespace)
     assert capsys.readouterr().out.startswith("≈ own_pictures: different — `my_content` is the")
@@ -486,7 +487,7 @@ def test_answers_written_for_a_gpu_pass():
 
 
 def test_the_recorder_is_gradient_descent():
-    run = loop.Run(checks.KIT["optimise"], 4)
+    run = loop.LoopTrial(checks.KIT["optimise"], 4)
     x = run.start.clone()
     for _ in range(4):
         x -= 0.05 * 2 * run.importance * (x - run.goal)

@@ -68,7 +68,7 @@ def experiment(name):
 def lessons():
     """{lesson: cells} of a complete hand-in."""
     found = {lesson: [] for lesson in notebooks.LESSONS}
-    for name, (lesson, _) in notebooks.TODOS.items():
+    for name, lesson in ((todo.name, todo.lesson) for todo in notebooks.TODOS.values()):
         if name == "own_pictures":
             found[lesson] += [code("run", pictures=[picture()]), text("base_run_inference")]
         found[lesson] += todo(name)
@@ -392,7 +392,7 @@ def test_report_holds_all_that_the_assignment_asks_for(packed):
     plain = re.sub(r"<[^>]*>", "", page)
     for value in [*list(vars(AUTHOR).values())[:-1], "30 November 2026"]:
         assert value in plain
-    for name, (_, title) in notebooks.TODOS.items():
+    for name, title in ((todo.name, todo.title) for todo in notebooks.TODOS.values()):
         assert html.escape(title) in page
         assert name == "own_pictures" or f"# {name}" in plain
     for _, title in notebooks.RUNS.values():
@@ -568,7 +568,7 @@ def test_tables_name_the_answers_of_the_lessons(lesson):
     notebook = nbformat.read(NOTEBOOKS / "student" / f"{lesson}.ipynb", as_version=4)
     graders = [cell.metadata.get("nbgrader", {}) for cell in notebook.cells]
     answers = {g["grade_id"] for g in graders if g.get("solution")}
-    known = {n: home for n, (home, _) in notebooks.TODOS.items()} | notebooks.WRITTEN
+    known = {name: todo.lesson for name, todo in notebooks.TODOS.items()} | notebooks.WRITTEN
     assert answers == {name for name, home in known.items() if home == lesson}
     runs = {name for name, (home, _) in notebooks.RUNS.items() if home == lesson == "04_tuning"}
     assert runs <= {g.get("grade_id") for g in graders}

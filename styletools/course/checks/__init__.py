@@ -12,36 +12,27 @@ import os
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
-from styletools.course.checks.engine import Diagnosis, Finding
-from styletools.course.checks.gram import GRAM, diagnose_gram_matrix
-from styletools.course.checks.loop import OPTIMISE, diagnose_optimise
+from styletools.course.checks.engine import Objection
+from styletools.course.checks.gram import diagnose_gram_matrix
+from styletools.course.checks.loop import diagnose_optimise
 from styletools.course.checks.losses import (
-    CONTENT,
-    LAYER_STYLE,
-    STYLE,
-    TOTAL,
     diagnose_content_loss,
     diagnose_layer_style_loss,
     diagnose_style_loss,
     diagnose_total_loss,
 )
-from styletools.course.checks.mapping import LAYERS, diagnose_layers
+from styletools.course.checks.mapping import diagnose_layers
 from styletools.course.checks.pictures import diagnose_own_pictures, examine_pictures
-from styletools.course.todos import KIT, kit_pictures
+from styletools.course.diagnosis import AnswerStatus, Diagnosis
+from styletools.course.todos import KIT, TODOS, AnswerTodo
 
 __all__ = [
     "DIAGNOSES",
     "KIT",
+    "TODOS",
+    "AnswerStatus",
     "CheckFailed",
     "Diagnosis",
-    "check_content_loss",
-    "check_gram_matrix",
-    "check_layer_style_loss",
-    "check_layers",
-    "check_optimise",
-    "check_own_pictures",
-    "check_style_loss",
-    "check_total_loss",
     "diagnose_content_loss",
     "diagnose_gram_matrix",
     "diagnose_layer_style_loss",
@@ -53,15 +44,8 @@ __all__ = [
 ]
 
 Namespace = MutableMapping[str, Any]
-TODOS = {todo.name: todo for todo in (LAYERS, GRAM, CONTENT, LAYER_STYLE, STYLE, TOTAL, OPTIMISE)}
 DIAGNOSES: dict[str, Callable[[object], Diagnosis]] = {
-    "layers": diagnose_layers,
-    "gram_matrix": diagnose_gram_matrix,
-    "content_loss": diagnose_content_loss,
-    "layer_style_loss": diagnose_layer_style_loss,
-    "style_loss": diagnose_style_loss,
-    "total_loss": diagnose_total_loss,
-    "optimise": diagnose_optimise,
+    name: globals()[f"diagnose_{name}"] for name in TODOS if name != "own_pictures"
 }
 """{name in the lesson: its diagnosis}; `diagnose_own_pictures` takes two objects."""
 
@@ -70,59 +54,38 @@ class CheckFailed(AssertionError):  # noqa: N818
     """Raised by a check in strict mode; the text is what the check printed."""
 
 
-def check_layers(namespace: Namespace) -> None:
-    """Check the notebook's `layers`."""
-    _check("layers", namespace)
+def _check_of(todo: AnswerTodo) -> Callable[[Namespace], None]:
+    """The function that a lesson's check cell calls, such as `check_gram_matrix`."""
+
+    def check(namespace: Namespace) -> None:
+        if todo.name == "own_pictures":
+            names = namespace.get("my_content"), namespace.get("my_style")
+            diagnosis, bad = examine_pictures(*names)
+            instead = {name: path for name, path in todo.answer().items() if name in bad}
+        else:
+            known = todo.name in namespace
+            diagnosis = (
+                DIAGNOSES[todo.name](namespace[todo.name]) if known else _missing(todo, namespace)
+            )
+            instead = {todo.name: todo.answer}
+        _report(diagnosis, namespace, instead)
+
+    check.__name__ = check.__qualname__ = f"check_{todo.name}"
+    check.__doc__ = f"Check the notebook's `{todo.name}`; where it is wrong, the kit's stands in."
+    return check
 
 
-def check_gram_matrix(namespace: Namespace) -> None:
-    """Check the notebook's `gram_matrix`."""
-    _check("gram_matrix", namespace)
+globals().update({f"check_{todo.name}": _check_of(todo) for todo in TODOS.values()})
+__all__ += [f"check_{name}" for name in TODOS]
 
 
-def check_content_loss(namespace: Namespace) -> None:
-    """Check the notebook's `content_loss`."""
-    _check("content_loss", namespace)
-
-
-def check_layer_style_loss(namespace: Namespace) -> None:
-    """Check the notebook's `layer_style_loss`."""
-    _check("layer_style_loss", namespace)
-
-
-def check_style_loss(namespace: Namespace) -> None:
-    """Check the notebook's `style_loss`."""
-    _check("style_loss", namespace)
-
-
-def check_total_loss(namespace: Namespace) -> None:
-    """Check the notebook's `total_loss`."""
-    _check("total_loss", namespace)
-
-
-def check_optimise(namespace: Namespace) -> None:
-    """Check the notebook's `optimise`."""
-    _check("optimise", namespace)
-
-
-def check_own_pictures(namespace: Namespace) -> None:
-    """Check the notebook's `my_content` and `my_style`; the kit's stands in for each bad one."""
-    diagnosis, bad = examine_pictures(namespace.get("my_content"), namespace.get("my_style"))
-    _report(diagnosis, namespace, {n: path for n, path in kit_pictures().items() if n in bad})
-
-
-def _check(name: str, namespace: Namespace) -> None:
-    known = name in namespace
-    diagnosis = DIAGNOSES[name](namespace[name]) if known else _missing(name, namespace)
-    _report(diagnosis, namespace, {name: KIT[name]})
-
-
-def _missing(name: str, namespace: Namespace) -> Diagnosis:
+def _missing(todo: AnswerTodo, namespace: Namespace) -> Diagnosis:
     mine = [key for key, value in namespace.items() if callable(value) and key not in KIT]
-    similar = difflib.get_close_matches(name, mine, n=1)
-    renamed = f" Is `{similar[0]}` your answer? Later cells look for `{name}`." if similar else ""
-    message = f"There is no `{name}`.{renamed} Run the cell that defines it."
-    return TODOS[name].diagnosis(Finding("missing", message, "not attempted"))
+    similar = difflib.get_close_matches(todo.name, mine, n=1)
+    looked_for = f"Later cells look for `{todo.name}`."
+    renamed = f" Is `{similar[0]}` your answer? {looked_for}" if similar else ""
+    message = f"There is no `{todo.name}`.{renamed} Run the cell that defines it."
+    return Objection("missing", message, AnswerStatus.NOT_ATTEMPTED).of(todo)
 
 
 def _report(diagnosis: Diagnosis, namespace: Namespace, instead: dict[str, Any]) -> None:

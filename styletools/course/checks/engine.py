@@ -1,7 +1,7 @@
 """How an answer is examined: probes run in order, and the first finding is the diagnosis.
 
 A probe is a plain function. It calls the student's function on made-up inputs and raises a
-`Finding` where something is wrong.
+`Objection` where something is wrong.
 """
 
 import inspect
@@ -9,90 +9,33 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import torch
 from IPython.utils.capture import capture_output
 from torch import Tensor
 
 from styletools.course.checks import source
+from styletools.course.diagnosis import AnswerStatus, Diagnosis
+from styletools.course.todos import AnswerTodo, Meaning
 
-Status = Literal["passed", "different", "not attempted", "wrong", "raised"]
-Function = Callable[..., Any]
-Probe = Callable[[Function], None]
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What a check found.
-
-    Attributes:
-        name: of the TODO, as in the lesson.
-        status: "passed"; "different" (not what was asked for, but no mistake); "not attempted";
-            "wrong"; or "raised" (an exception).
-        code: stable identifier of the mistake, such as "gram-not-transposed".
-        message: the mistake, what was got and expected, and a hint.
-    """
-
-    name: str
-    status: Status
-    code: str = "passed"
-    message: str = ""
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the student's answer stays in place."""
-        return self.status in ("passed", "different")
-
-    def __str__(self) -> str:
-        if self.status == "passed":
-            return f"✓ {self.name}: visible checks passed"
-        return f"{'≈' if self.accepted else '✗'} {self.name}: {self.status} — {self.message}"
+TodoFunction = Callable[..., Any]
+Probe = Callable[[TodoFunction], None]
 
 
-class Finding(Exception):  # noqa: N818
+class Objection(Exception):  # noqa: N818
     """Ends an examination. `code` is without the TODO's prefix."""
 
-    def __init__(self, code: str, message: str, status: Status = "wrong") -> None:
+    def __init__(self, code: str, message: str, status: AnswerStatus = AnswerStatus.WRONG) -> None:
         super().__init__(message)
         self.code, self.message, self.status = code, message, status
 
-
-class Meaning(NamedTuple):
-    """What an exception of the student's code means: `pattern` is sought in "Type: text"."""
-
-    pattern: str
-    code: str
-    says: str
+    def of(self, todo: AnswerTodo) -> Diagnosis:
+        """The diagnosis that it comes to."""
+        return Diagnosis(todo.name, self.status, f"{todo.prefix}-{self.code}", self.message)
 
 
-@dataclass(frozen=True)
-class Todo:
-    """What the checks must know of a TODO besides its probes.
-
-    Attributes:
-        name: of the answer in the lesson.
-        prefix: of its codes.
-        parameters: of the function that the student writes.
-        meanings: of exceptions, most specific first.
-        changes: names of the arguments that may be changed.
-    """
-
-    name: str
-    prefix: str
-    parameters: tuple[str, ...] = ()
-    meanings: tuple[Meaning, ...] = ()
-    changes: tuple[str, ...] = ()
-
-    def diagnosis(self, found: Finding | None) -> Diagnosis:
-        """The diagnosis that a finding, or none, comes to."""
-        if found is None:
-            return Diagnosis(self.name, "passed")
-        return Diagnosis(self.name, found.status, f"{self.prefix}-{found.code}", found.message)
-
-
-COMMON = (
+EVERYWHERE = (
     Meaning(
         r"NoneType",
         "none-left",
@@ -140,44 +83,44 @@ VAGUE = ("raised", "wrong-value", "wrong-shape", "hard-coded", "layers-mixed", "
 """Findings that a name from outside the function may explain better."""
 
 
-def diagnose(todo: Todo, answer: object, probes: Iterable[Probe]) -> Diagnosis:
+def diagnose(todo: AnswerTodo, answer: object, probes: Iterable[Probe]) -> Diagnosis:
     """Run `probes` over a function; nothing that it prints or sets comes out of here.
 
     Args:
         todo: what was asked for.
         answer: the student's object.
-        probes: called with the student's function, in order, until one raises a `Finding`.
+        probes: called with the student's function, in order, until one raises a `Objection`.
     """
     for device in _devices():
         with _in_private(device):
             found = _first_finding(todo, answer, probes)
         if found is None or found.code != "device":
             break
-    return todo.diagnosis(found)
+    return found.of(todo) if found else Diagnosis(todo.name, AnswerStatus.PASSED)
 
 
-def not_attempted(name: str) -> Finding:
+def not_attempted(name: str) -> Objection:
     """The finding for an untouched stub."""
     says = f"`{name}` is still the stub; complete the lines marked TODO."
-    return Finding("not-attempted", says, "not attempted")
+    return Objection("not-attempted", says, AnswerStatus.NOT_ATTEMPTED)
 
 
-def kit_version(name: str) -> Finding:
+def kit_version(name: str) -> Objection:
     """The finding where a check is run again after the kit stepped in."""
     says = f"`{name}` is the kit's own here; run the cell with your answer, then this one."
-    return Finding("kit-version", says, "not attempted")
+    return Objection("kit-version", says, AnswerStatus.NOT_ATTEMPTED)
 
 
-def _first_finding(todo: Todo, answer: object, probes: Iterable[Probe]) -> Finding | None:
+def _first_finding(todo: AnswerTodo, answer: object, probes: Iterable[Probe]) -> Objection | None:
     try:
         function = _examined(todo, answer)
         for probe in probes:
             probe(function)
-    except Finding as finding:
+    except Objection as finding:
         return _from_outside(todo, answer, finding) if finding.code in VAGUE else finding
     except Exception as error:  # whatever an odd object raises where it is looked at
         text = f"The answer cannot be examined ({type(error).__name__}: {error})."
-        return Finding("unusable", text, "raised")
+        return Objection("unusable", text, AnswerStatus.RAISED)
     return None
 
 
@@ -204,14 +147,14 @@ def _in_private(device: str) -> Iterator[None]:
         yield
 
 
-def _examined(todo: Todo, answer: object) -> Function:
-    """The student's function, made to raise a `Finding` for whatever goes wrong in a call."""
+def _examined(todo: AnswerTodo, answer: object) -> TodoFunction:
+    """The student's function, made to raise a `Objection` for whatever goes wrong in a call."""
     if answer is None or answer is ...:
         raise not_attempted(todo.name)
     if str(getattr(answer, "__module__", "")).startswith("styletools."):
         raise kit_version(todo.name)
     if not callable(answer):
-        raise Finding(
+        raise Objection(
             "not-a-function",
             f"`{todo.name}` is of type {type(answer).__name__}, expected a function; a later line "
             "gives its name to something else.",
@@ -227,7 +170,7 @@ def _examined(todo: Todo, answer: object) -> Function:
             raise _explained(todo, answer, error) from None
         for name, old in before.items():
             if not _same(old, named[name]):
-                raise Finding(
+                raise Objection(
                     "input-modified",
                     f"After the call the argument `{name}` is no longer what it was. It is still "
                     "needed after this function: which line works in place?",
@@ -238,7 +181,7 @@ def _examined(todo: Todo, answer: object) -> Function:
     return call
 
 
-def _check_parameters(todo: Todo, function: Function) -> None:
+def _check_parameters(todo: AnswerTodo, function: TodoFunction) -> None:
     try:
         signature = inspect.signature(function)
     except ValueError:  # a builtin or scripted function
@@ -246,17 +189,17 @@ def _check_parameters(todo: Todo, function: Function) -> None:
     try:
         signature.bind(*todo.parameters)
     except TypeError as error:
-        raise Finding(
+        raise Objection(
             "parameters",
             f"The function takes {signature} ({error}), expected ({', '.join(todo.parameters)}), "
             "in this order: the lesson calls it so.",
         ) from None
 
 
-def _check_result(todo: Todo, function: Function, result: object) -> None:
+def _check_result(todo: AnswerTodo, function: TodoFunction, result: object) -> None:
     """Tell an untouched stub from a forgotten return."""
     if result is None and source.never_returns(function):
-        raise Finding(
+        raise Objection(
             "no-return",
             "The function computes something but gives back None, expected its result. What must "
             "its last line say?",
@@ -267,34 +210,36 @@ def _check_result(todo: Todo, function: Function, result: object) -> None:
         raise not_attempted(todo.name)
 
 
-def _explained(todo: Todo, function: object, error: BaseException) -> Finding:
+def _explained(todo: AnswerTodo, function: object, error: BaseException) -> Objection:
     if isinstance(error, NotImplementedError):
         return not_attempted(todo.name)
     text = f"{type(error).__name__}: {str(error).strip()}"
     happened = text.splitlines()[0] + source.line_of(error, function)
-    for meaning in (*todo.meanings, *COMMON):
+    for meaning in (*todo.meanings, *EVERYWHERE):
         if match := re.search(meaning.pattern, text):
             says = meaning.says.format(*match.groups(), parameters=", ".join(todo.parameters))
-            return Finding(meaning.code, f"{happened}. {says}", "raised")
-    return Finding("raised", f"{happened}. Print types and shapes just before.", "raised")
+            return Objection(meaning.code, f"{happened}. {says}", AnswerStatus.RAISED)
+    return Objection(
+        "raised", f"{happened}. Print types and shapes just before.", AnswerStatus.RAISED
+    )
 
 
-def _from_outside(todo: Todo, function: object, found: Finding) -> Finding:
+def _from_outside(todo: AnswerTodo, function: object, found: Objection) -> Objection:
     """A vague finding becomes specific where the function uses the notebook's own tensors."""
     outside = source.outside_tensors(function)
     if not outside:
         return found
     unused = source.unused_parameters(function, todo.parameters)
     if todo.prefix == "style" and not unused and re.search("style|gram", outside[0]):
-        return Finding(
+        return Objection(
             "second-style",
             f"Besides its arguments the function uses `{outside[0]}`, a second style perhaps. "
             "Blended on purpose this is no mistake, but not what the TODO asks for, and this "
             "check cannot follow it.",
-            "different",
+            AnswerStatus.DIFFERENT,
         )
     instead = f", and leaves its argument `{unused[0]}` unused" if unused else ""
-    return Finding(
+    return Objection(
         "outside-name",
         f"The function uses `{outside[0]}`, a variable of the notebook{instead}. It must answer "
         f"for what it is given: {', '.join(todo.parameters)}. {found.message}",

@@ -6,103 +6,40 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from styletools.course import todos as kit
+from styletools.course import probes
 from styletools.course.checks import engine, values
-from styletools.course.checks.engine import Diagnosis, Finding, Function, Meaning, Todo
-from styletools.course.checks.values import Mistake
+from styletools.course.checks.engine import Objection, TodoFunction
+from styletools.course.checks.values import KnownMistake
+from styletools.course.diagnosis import Diagnosis
+from styletools.course.todos import TODOS, gram_matrix
 
 D, H, W = 3, 5, 7  # odd primes, all different: a swapped pair gives another shape
-SIZES = "-1|1|3|5|7|15|21|35|105"  # D, H, W and their products
-
-UNPACKING = Meaning(
-    r"(too many|not enough) values to unpack",
-    "unpacking",
-    "A feature tensor has four sizes: batch, channels, height, width.",
-)
-
-GRAM = Todo(
-    "gram_matrix",
-    "gram",
-    ("tensor",),
-    (
-        Meaning(
-            r"builtin_function_or_method",
-            "size-not-called",
-            "`size` of a tensor is a method: to get its answer it must be called.",
-        ),
-        Meaning(
-            r"'torch.Size' object is not callable",
-            "shape-called",
-            "`shape` of a tensor is no method, but the sizes themselves.",
-        ),
-        UNPACKING,
-        Meaning(
-            rf"shape '\[(?:{SIZES})(?:, (?:{SIZES}))*\]' is invalid",
-            "wrong-reshape",
-            f"The tensor is (1, {D}, {H}, {W}); one row for each channel is wanted. How long is a "
-            "row?",
-        ),
-        Meaning(
-            r"shape '\[.*\]' is invalid",
-            "hard-coded",
-            f"Here the tensor is (1, {D}, {H}, {W}); every layer has other sizes. Ask the tensor "
-            "for them instead of writing numbers.",
-        ),
-        Meaning(
-            r"view size is not compatible",
-            "view-of-permuted",
-            "After a permute or transpose the values do not lie in a row, so that `view` cannot "
-            "work. Are the channels not in front already?",
-        ),
-        Meaning(
-            r"shapes cannot be multiplied \((\d+x\d+) and \1\)|to be: \[1, \d+\]",
-            "not-transposed",
-            "In a matrix product the inner sizes must agree. How must the second factor lie?",
-        ),
-        Meaning(
-            r"shapes cannot be multiplied",
-            "factors-do-not-fit",
-            "In a matrix product the inner sizes must agree; both factors hold the same features.",
-        ),
-        Meaning(
-            r"to be: \[\d+, \d+\]|t\(\) expects a tensor with <= 2 dim",
-            "not-flattened",
-            "The tensor still has its height and width. A matrix of features has one row for each "
-            "channel, and all positions in it.",
-        ),
-        Meaning(
-            r"must be a matrix|must be a 3D tensor|[12]D tensors? expected|2D tensor",
-            "wrong-dimensions",
-            "This product takes tensors with another number of dimensions; print their shapes.",
-        ),
-    ),
-)
 
 
 def diagnose_gram_matrix(answer: object) -> Diagnosis:
     """What is right or wrong with a student's `gram_matrix(tensor)`."""
-    return engine.diagnose(GRAM, answer, [_gram_at_one_size, _gram_at_another_size])
+    return engine.diagnose(TODOS["gram_matrix"], answer, [_gram_at_one_size, _gram_at_another_size])
 
 
-def _gram_at_one_size(function: Function) -> None:
-    leaves, given = values.tracked({"the features": values.features(D, H, W, seed=1)})
+def _gram_at_one_size(function: TodoFunction) -> None:
+    leaves, given = values.tracked({"the features": probes.features(D, H, W, seed=1)})
     [leaf] = leaves.values()
     result = function(*given.values())
     got = values.tensor(result, f"a tensor of shape ({D}, {D})")
-    expected = kit.gram_matrix(leaf)
+    expected = gram_matrix(leaf)
     _check_scale(got, expected)
     values.compare(got, expected, _mistakes(leaf.detach()), f"features (1, {D}, {H}, {W})")
     values.gradient(result, got, expected, leaves)
 
 
-def _gram_at_another_size(function: Function) -> None:
+def _gram_at_another_size(function: TodoFunction) -> None:
     """No second batch: what works for one picture is right."""
-    features = values.features(5, 2, 3, seed=2)
+    features = probes.features(5, 2, 3, seed=2)
     try:
         got = values.tensor(function(features), "a tensor of shape (5, 5)")
-        values.compare(got, kit.gram_matrix(features), [], "these")
-    except Finding as finding:
-        raise Finding(
+        values.compare(got, gram_matrix(features), [], "these")
+    except Objection as finding:
+        raise Objection(
             "hard-coded",
             f"Right for features (1, {D}, {H}, {W}), but not for (1, 5, 2, 3): {finding.message} "
             "Which size is written as a number, or taken from elsewhere?",
@@ -115,7 +52,7 @@ def _check_scale(got: Tensor, expected: Tensor) -> None:
         return
     factor = float(got.detach().flatten()[0]) / float(expected.flatten()[0])
     if factor > 0 and abs(factor - 1) > 1e-3 and values.close(got, expected * factor):
-        raise Finding(
+        raise Objection(
             "normalised",
             f"Each entry is {factor:.4g} times what is expected: the Gram matrix of this TODO is "
             "not divided by anything. Sizes come in later, in the loss. (for features "
@@ -123,14 +60,14 @@ def _check_scale(got: Tensor, expected: Tensor) -> None:
         )
 
 
-def _mistakes(x: Tensor) -> Iterator[Mistake]:
+def _mistakes(x: Tensor) -> Iterator[KnownMistake]:
     """What known mistakes make of features (1, D, H, W)."""
     rows = x.reshape(D, H * W)  # (D, H*W)
 
     def by_channels(flat: Tensor) -> Tensor:
         return flat @ flat.T
 
-    yield Mistake(
+    yield KnownMistake(
         "over-positions",
         rows.T @ rows,
         "These are products between positions. The Gram matrix compares channels with channels, "
@@ -148,52 +85,52 @@ def _mistakes(x: Tensor) -> Iterator[Mistake]:
         x.reshape(W, D * H),
         x.transpose(2, 3).reshape(D * W, H),
     ):
-        yield Mistake(
+        yield KnownMistake(
             "wrong-reshape",
             by_channels(flat),
             "The rows do not hold one channel each: reshape keeps the values in the order in which "
             "they lie, so the channels must stay in front. Try it on two small channels by hand.",
         )
     for product in (x @ x.mT, x.mT @ x):
-        yield Mistake(
+        yield KnownMistake(
             "not-flattened",
             product,
             "Each channel was multiplied by itself, height and width still there. A Gram matrix "
             "compares every channel with every other: what must become one long row first?",
         )
     for product in (rows * rows, x * x):
-        yield Mistake(
+        yield KnownMistake(
             "elementwise",
             product,
             "Every value was multiplied by itself. The sum over positions of two channels' "
             "products is wanted: which operator is the matrix product?",
         )
     for same in (x, rows, rows.T):
-        yield Mistake(
+        yield KnownMistake(
             "only-reshaped",
             same,
             "These are still the features, in another shape at most. What is multiplied by what?",
         )
-    yield Mistake(
+    yield KnownMistake(
         "only-diagonal",
         (rows**2).sum(1),
         "These are each channel's products with itself alone; those between channels are missing.",
     )
     for summed in ((rows**2).sum(), by_channels(rows).sum(), by_channels(rows).mean()):
-        yield Mistake(
+        yield KnownMistake(
             "summed-up",
             summed,
             "One number is left. The Gram matrix keeps one for each pair of channels.",
         )
     centred = rows - rows.mean(1, keepdim=True)
-    yield Mistake(
+    yield KnownMistake(
         "centred",
         by_channels(centred),
         "The channels' means were taken off first (a covariance). The Gram matrix takes the "
         "features as they are.",
     )
     for unit in (F.normalize(rows, dim=1), F.normalize(rows, dim=0), torch.softmax(rows, 1)):
-        yield Mistake(
+        yield KnownMistake(
             "normalised",
             by_channels(unit),
             "The features were normalised first. The Gram matrix takes them as they are.",

@@ -1,89 +1,28 @@
 """Checks of `optimise`, the loop: on a small picture with a loss whose gradient is known."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from styletools.course.checks import engine, values
-from styletools.course.checks.engine import Diagnosis, Finding, Function, Meaning, Todo
+from styletools.course.checks.engine import Objection, TodoFunction
+from styletools.course.diagnosis import Diagnosis
+from styletools.course.probes import RecordingOptimizer, features, has_graph
+from styletools.course.todos import TODOS
 
 STEPS, OTHER_STEPS = 5, 3
 SHAPE = (1, 3, 4, 5)  # of a picture, so that code which shows it works
 
-OPTIMISE = Todo(
-    "optimise",
-    "optimise",
-    ("target", "optimizer", "loss_of", "steps"),
-    (
-        Meaning(
-            r"backward through the graph a second time",
-            "loss-once",
-            "One loss is used for several steps. Each step changes the target; what must be "
-            "computed anew?",
-        ),
-        Meaning(
-            r"'(?:float|int)' object has no attribute 'backward'",
-            "python-float",
-            "backward() belongs to the loss tensor; a plain number does not know how it was made.",
-        ),
-        Meaning(
-            r"does not require grad",
-            "detached",
-            "The loss does not know that it depends on `target`: what was cut off (detach, data, "
-            "a new tensor, no_grad)?",
-        ),
-        Meaning(
-            r"'function' object has no attribute|'function' and",
-            "loss-not-called",
-            "`loss_of` is a function: give it the target, and it gives the loss.",
-        ),
-        Meaning(
-            r"loss_of\(\) missing|loss_of\(\) takes",
-            "loss-arguments",
-            "`loss_of` takes one argument: the picture whose loss is wanted.",
-        ),
-        Meaning(
-            r"0-d tensor|0-dim tensor|not iterable",
-            "total-is-one-number",
-            "`loss_of` gives one number, the total loss.",
-        ),
-    ),
-    changes=("target", "optimizer", "loss_of"),
-)
 
-
-class Recorder(torch.optim.SGD):
-    """Gradient descent that keeps what it saw: (target, gradient, target afterwards) a step."""
-
-    def __init__(self, target: Tensor) -> None:
-        super().__init__([target], lr=0.05)
-        self.target = target
-        self.seen: list[tuple[Tensor, Tensor | None, Tensor]] = []
-
-    def step(self, closure: Any = None) -> Any:
-        """One step; a closure is evaluated first, as torch's optimisers do."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        before, gradient = self.target.detach().clone(), self.target.grad
-        gradient = None if gradient is None else gradient.detach().clone()
-        super().step()
-        self.seen.append((before, gradient, self.target.detach().clone()))
-        return loss
-
-
-class Run:
+class LoopTrial:
     """One call of the student's loop, with everything it did."""
 
-    def __init__(self, function: Function, steps: int) -> None:
-        goal, start = (values.features(*SHAPE[1:], seed=seed) / 4 for seed in (70, 80))
+    def __init__(self, function: TodoFunction, steps: int) -> None:
+        goal, start = (features(*SHAPE[1:], seed=seed) / 4 for seed in (70, 80))
         self.steps, self.goal, self.start = steps, goal, start
         self.importance = 1 + torch.arange(goal.numel()).reshape(SHAPE) / goal.numel()
         self.target = start.clone().requires_grad_()
-        self.optimizer = Recorder(self.target)
+        self.optimizer = RecordingOptimizer(self.target)
         self.totals: list[Tensor] = []
         self.result = function(self.target, self.optimizer, self.loss_of, steps)
         is_list = isinstance(self.result, (list, tuple, np.ndarray))
@@ -111,19 +50,19 @@ class Run:
 def diagnose_optimise(answer: object) -> Diagnosis:
     """What is right or wrong with a student's `optimise(target, optimizer, loss_of, steps)`."""
 
-    def probe(function: Function) -> None:
-        run = Run(function, STEPS)
-        again = Run(function, OTHER_STEPS)
+    def probe(function: TodoFunction) -> None:
+        run = LoopTrial(function, STEPS)
+        again = LoopTrial(function, OTHER_STEPS)
         _check_calls(run, again)
         for one in (run, again):
             _check_steps(one)
             _check_history(one)
             _check_graph(one)
 
-    return engine.diagnose(OPTIMISE, answer, [probe])
+    return engine.diagnose(TODOS["optimise"], answer, [probe])
 
 
-def _check_calls(run: Run, again: Run) -> None:
+def _check_calls(run: LoopTrial, again: LoopTrial) -> None:
     """How often the loss was computed and the optimiser stepped."""
     losses, steps = len(run.totals), len(run.optimizer.seen)
     if losses == 0:
@@ -131,34 +70,34 @@ def _check_calls(run: Run, again: Run) -> None:
             raise _not_a_list(run.result)
         if all(entry is None for entry in run.history):
             raise engine.not_attempted("optimise")
-        raise Finding(
+        raise Objection(
             "loss-never",
             f"The loop never asks for a loss: got 0 calls of `loss_of`, expected {STEPS}.",
         )
     counts = f"losses computed: {losses}, optimiser steps: {steps}, expected {STEPS} of each"
     if steps == 0 and run.target_moved:
-        raise Finding(
+        raise Objection(
             "own-update",
             f"The target changes, but not by the optimiser that was given ({counts}). Adam or "
             "L-BFGS should work in this loop without a change.",
         )
     if steps == 0:
-        raise Finding(
+        raise Objection(
             "no-step", f"The target never changes: {counts}. Which call uses the gradient?"
         )
     if losses == steps == 1:
-        raise Finding(
+        raise Objection(
             "returned-early",
             f"The loop ends after its first step: {counts}. Where does the return stand?",
         )
     if losses == 1:
-        raise Finding(
+        raise Objection(
             "loss-once",
             f"The loss is computed once, before the loop: {counts}. Each step changes the target; "
             "what must be computed anew?",
         )
     if losses == 2 * steps:
-        raise Finding(
+        raise Objection(
             "loss-twice",
             f"Each step computes the loss twice, which takes double the time: {counts}. Can the "
             "history use the loss that is there already?",
@@ -166,21 +105,23 @@ def _check_calls(run: Run, again: Run) -> None:
     if steps == STEPS:
         return  # one loss more, before or after the loop, does no harm
     if steps == len(again.optimizer.seen):
-        raise Finding(
+        raise Objection(
             "hard-coded-steps",
             f"For steps={STEPS} and for steps={OTHER_STEPS} the loop runs {steps} times. What "
             "should the range depend on?",
         )
-    raise Finding("step-count", f"For steps={STEPS}: {counts}. Where does the range begin and end?")
+    raise Objection(
+        "step-count", f"For steps={STEPS}: {counts}. Where does the range begin and end?"
+    )
 
 
-def _check_steps(run: Run) -> None:
+def _check_steps(run: LoopTrial) -> None:
     """The gradient at each step, and that nothing but the optimiser moves the target."""
     gathered = torch.zeros_like(run.start)
     expected_at, stale = run.start, None
     for number, (before, gradient, after) in enumerate(run.optimizer.seen, 1):
         if not values.close(before, expected_at):
-            raise Finding(
+            raise Objection(
                 "target-edited",
                 f"Between two steps the target is changed by something else than the optimiser "
                 f"(got {values.show(before)}, expected {values.show(expected_at)}). Pixels are "
@@ -195,20 +136,20 @@ def _check_steps(run: Run) -> None:
             raise _wrong_gradient(gradient, right, gathered, stale, shown)
         expected_at, stale = after, right
     if not values.close(run.target, expected_at):
-        raise Finding(
+        raise Objection(
             "target-edited",
             "After the last step the target is changed by something else than the optimiser.",
         )
 
 
-def _without_gradient(run: Run) -> Finding:
+def _without_gradient(run: LoopTrial) -> Objection:
     if run.target.grad is not None:
-        return Finding(
+        return Objection(
             "step-before-backward",
             "The first optimiser step finds no gradient; there is one only afterwards. Which call "
             "makes it, and which uses it?",
         )
-    return Finding(
+    return Objection(
         "no-backward",
         "The optimiser steps, but finds no gradient, so the target never changes. Is it computed, "
         "and not thrown away before the step?",
@@ -217,53 +158,53 @@ def _without_gradient(run: Run) -> Finding:
 
 def _wrong_gradient(
     gradient: Tensor, right: Tensor, gathered: Tensor, stale: Tensor | None, shown: str
-) -> Finding:
+) -> Objection:
     if not gradient.any():
-        return Finding(
+        return Objection(
             "zeroed-before-step",
             f"The gradient is thrown away between backward and the step: {shown}.",
         )
     if values.close(gradient, gathered):
-        return Finding(
+        return Objection(
             "no-zero-grad",
             f"The gradients of all steps so far pile up: {shown}. backward() adds to what is "
             "there already.",
         )
     if values.close(gradient, -right):
-        return Finding("wrong-sign", f"The loop makes the loss larger: {shown}. Which sign?")
+        return Objection("wrong-sign", f"The loop makes the loss larger: {shown}. Which sign?")
     if stale is not None and values.close(gradient, stale):
-        return Finding(
+        return Objection(
             "stale-gradient",
             f"The step uses the gradient of the step before: {shown}. In which order do "
             "backward and the step come?",
         )
-    return Finding("wrong-gradient", f"The optimiser does not get the loss's gradient: {shown}.")
+    return Objection("wrong-gradient", f"The optimiser does not get the loss's gradient: {shown}.")
 
 
-def _check_history(run: Run) -> None:
+def _check_history(run: LoopTrial) -> None:
     entries = run.history
     if entries is None:
         raise _not_a_list(run.result)
     if any(isinstance(entry, Tensor) for entry in entries):
-        raise Finding(
+        raise Objection(
             "history-of-tensors",
             "`loss_history` holds tensors, expected numbers: each tensor keeps its whole graph in "
             "memory, step after step. How does a tensor give its number?",
         )
     if not all(values.is_number(entry) for entry in entries):
         wrong = next(entry for entry in entries if not values.is_number(entry))
-        raise Finding(
+        raise Objection(
             "history-not-numbers",
             f"`loss_history` holds {wrong!r} ({type(wrong).__name__}), expected numbers only.",
         )
     if len(entries) != run.steps:
         if len(entries) == STEPS + OTHER_STEPS:
-            raise Finding(
+            raise Objection(
                 "history-shared",
                 f"A second run of {OTHER_STEPS} steps gives {len(entries)} losses: the list goes "
                 "on from the run before. Where is it made?",
             )
-        raise Finding(
+        raise Objection(
             "history-length",
             f"`loss_history` has {len(entries)} of the {run.steps} losses that are expected, one "
             "for each step. Is the append inside the loop?",
@@ -271,37 +212,29 @@ def _check_history(run: Run) -> None:
     got = torch.tensor([float(entry) for entry in entries])
     expected = torch.stack([run.loss(before) for before, _, _ in run.optimizer.seen])
     if (got - expected).abs().max() > 1e-2 * expected.abs().max():
-        raise Finding(
+        raise Objection(
             "history-values",
             f"`loss_history` does not hold the losses of the steps: got {_list(got)}, expected "
             f"{_list(expected)}.",
         )
 
 
-def _not_a_list(result: object) -> Finding:
-    return Finding(
+def _not_a_list(result: object) -> Objection:
+    return Objection(
         "not-a-list",
         f"`optimise` gives back a value of type {type(result).__name__}, expected the list of all "
         "losses.",
     )
 
 
-def _check_graph(run: Run) -> None:
+def _check_graph(run: LoopTrial) -> None:
     """A graph that was kept can be walked a second time."""
-    if sum(_has_graph(total, run.target) for total in run.totals) > len(run.totals) - run.steps:
-        raise Finding(
+    if sum(has_graph(total, run.target) for total in run.totals) > len(run.totals) - run.steps:
+        raise Objection(
             "graph-kept",
             "After backward the loss's graph is still there, expected it to be freed: kept graphs "
             "fill the memory. Which argument of backward does that?",
         )
-
-
-def _has_graph(total: Tensor, target: Tensor) -> bool:
-    try:
-        torch.autograd.grad(total, target)
-    except RuntimeError:
-        return False
-    return True
 
 
 def _list(losses: Tensor) -> str:

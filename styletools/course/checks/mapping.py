@@ -6,14 +6,14 @@ from typing import Any
 
 from styletools.config import VGG19_LAYERS
 from styletools.course.checks import engine
-from styletools.course.checks.engine import Diagnosis, Finding, Todo
-from styletools.course.todos import KIT
+from styletools.course.checks.engine import Objection
+from styletools.course.diagnosis import AnswerStatus, Diagnosis
+from styletools.course.todos import TODOS
 from styletools.vgg import ASSIGNMENT_LAYERS, POOLED_AFTER
 
-LAYERS = Todo("layers", "mapping")
 NAME_AT = {index: name for name, index in VGG19_LAYERS.items()}
-POOLINGS = {VGG19_LAYERS[name] + 2 for name in POOLED_AFTER}
-MODULES = 37
+POOLING_INDICES = {VGG19_LAYERS[name] + 2 for name in POOLED_AFTER}
+MODULE_COUNT = 37
 CONVOLUTIONS = list(VGG19_LAYERS)
 
 
@@ -21,18 +21,18 @@ def diagnose_layers(answer: object) -> Diagnosis:
     """What is right or wrong with a student's `layers`; more layers than asked for are right."""
     try:
         _examine(answer)
-    except Finding as found:
-        return LAYERS.diagnosis(found)
-    return LAYERS.diagnosis(None)
+    except Objection as found:
+        return found.of(TODOS["layers"])
+    return Diagnosis("layers", AnswerStatus.PASSED)
 
 
 def _examine(answer: object) -> None:
-    if answer is KIT["layers"]:
+    if answer is TODOS["layers"].answer:
         raise engine.kit_version("layers")
     if answer is None or answer is ...:
         raise engine.not_attempted("layers")
     if not isinstance(answer, Mapping):
-        raise Finding(
+        raise Objection(
             "not-a-dict",
             f"`layers` is of type {type(answer).__name__}, expected a dict from index, as text, to "
             "name. Which brackets and signs make one?",
@@ -48,7 +48,7 @@ def _examine(answer: object) -> None:
         _check_entry(index, name)
     missing = [name for name in ASSIGNMENT_LAYERS.values() if name not in filled.values()]
     if missing:
-        raise Finding(
+        raise Objection(
             "missing-layer",
             f"Got {len(filled)} layers, expected {len(ASSIGNMENT_LAYERS)}; missing: "
             f"{', '.join(missing)}. Print the net and find their indices.",
@@ -59,25 +59,25 @@ def _check_kinds(mapping: Mapping[Any, Any]) -> None:
     """Keys are indices as text, values are text."""
     for key, name in mapping.items():
         if isinstance(key, str) and key.strip().lower().startswith("conv"):
-            raise Finding(
+            raise Objection(
                 "inverted",
                 f"Got {key!r}: {name!r}, expected index: name. The loop goes through the net's "
                 "indices; what does it look up in `layers`?",
             )
         if not isinstance(key, str):
-            raise Finding(
+            raise Objection(
                 "integer-keys",
                 f"Got the key {key!r} ({type(key).__name__}), expected text such as '0'. The net "
                 "numbers its modules with text, and 0 == '0' is False.",
             )
-        if not (key.isdecimal() and str(int(key)) == key and int(key) < MODULES):
-            raise Finding(
+        if not (key.isdecimal() and str(int(key)) == key and int(key) < MODULE_COUNT):
+            raise Objection(
                 "no-such-index",
                 f"Got the key {key!r}, expected an index of the net as it prints it, from '0' to "
-                f"'{MODULES - 1}'.",
+                f"'{MODULE_COUNT - 1}'.",
             )
         if not isinstance(name, str):
-            raise Finding(
+            raise Objection(
                 "name-not-text",
                 f"Got {name!r} ({type(name).__name__}) as a name, expected text such as 'conv1_1'.",
             )
@@ -92,13 +92,13 @@ def _check_counting(mapping: Mapping[int, str]) -> None:
         return
     got = ", ".join(f"'{index}': '{name}'" for index, name in given)
     if indices in ([wanted.index(name) + k for _, name in given] for k in (0, 1)):
-        raise Finding(
+        raise Objection(
             "counted",
             f"Got {got}: the wanted layers numbered one after the other. An index is the place in "
             "the net, where ReLUs and poolings count too. Print the net.",
         )
     if indices in ([CONVOLUTIONS.index(name) + k for _, name in given] for k in (0, 1)):
-        raise Finding(
+        raise Objection(
             "counted-convolutions",
             f"Got {got}: only convolutions were counted. ReLUs and poolings have indices too. "
             "Print the net.",
@@ -113,7 +113,7 @@ def _check_exchange(mapping: Mapping[int, str]) -> None:
             other = VGG19_LAYERS[name]
             if mapping.get(other) == own:
                 low, high = sorted((index, other))
-                raise Finding(
+                raise Objection(
                     "swapped-names",
                     f"Got '{low}': '{mapping[low]}' and '{high}': '{mapping[high]}': these two are "
                     "exchanged. The second number of a name counts within its block.",
@@ -127,23 +127,23 @@ def _check_entry(index: int, name: str) -> None:
         return
     got = f"Got '{index}': '{name}', but index {index} is"
     if NAME_AT.get(index - 1) == name:
-        raise Finding(
+        raise Objection(
             "relu-index",
             f"{got} the ReLU after {name}, expected the convolution itself. In the net as it "
             "comes both give the same numbers, since the ReLU works in place; the name belongs to "
             "the convolution.",
         )
-    if index in POOLINGS:
-        raise Finding("pooling-index", f"{got} a pooling, expected the convolution. {_COUNT}")
+    if index in POOLING_INDICES:
+        raise Objection("pooling-index", f"{got} a pooling, expected the convolution. {_COUNT}")
     if index not in NAME_AT:
-        raise Finding("other-relu", f"{got} the ReLU after {NAME_AT[index - 1]}. {_COUNT}")
+        raise Objection("other-relu", f"{got} the ReLU after {NAME_AT[index - 1]}. {_COUNT}")
     actual = NAME_AT[index]
     if actual[4] != name[4]:
-        raise Finding(
+        raise Objection(
             "off-by-a-block",
             f"{got} {actual}, of another block. A block ends with a pooling: count those above it.",
         )
-    raise Finding(
+    raise Objection(
         "wrong-convolution",
         f"{got} {actual}: the right block, another "
         "convolution. The second number of a name counts within the block.",
@@ -155,12 +155,12 @@ _COUNT = "Print the net and count within the block."
 
 def _check_name(index: int, name: str) -> None:
     if re.search(r"relu|pool", name, re.IGNORECASE):
-        raise Finding(
+        raise Objection(
             "not-a-convolution",
             f"Got '{index}': '{name}', expected only convolutions here, 'conv1_1' to 'conv5_4': "
             "other modules have no features of their own in this kit.",
         )
-    raise Finding(
+    raise Objection(
         "misspelt",
         f"Got the name {name!r}, expected one like 'conv1_1' (small letters, block, underscore, "
         "number). The losses look for exactly these names.",

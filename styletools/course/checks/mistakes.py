@@ -6,36 +6,36 @@ import torch
 from torch import Tensor
 
 from styletools.config import STYLE_WEIGHTS
-from styletools.course.checks.values import Mistake
+from styletools.course.checks.values import KnownMistake
 from styletools.course.todos import gram_matrix
 
 UDACITYS = {"conv1_1": 1.0, "conv2_1": 0.75, "conv3_1": 0.2, "conv4_1": 0.2, "conv5_1": 0.2}
 """The layer weights of Udacity's solution, which many copy."""
 
 
-def distance_mistakes(a: Tensor, b: Tensor, k: float = 1.0) -> Iterator[Mistake]:
+def distance_mistakes(a: Tensor, b: Tensor, k: float = 1.0) -> Iterator[KnownMistake]:
     """Mistakes in k · mean((a − b)²)."""
     difference = a - b
     right = k * (difference**2).mean()
-    yield Mistake(
+    yield KnownMistake(
         "compared-with-itself",
         0 * right,
         "Both sides of the difference are the same. What should the target be compared with?",
     )
-    yield Mistake(
+    yield KnownMistake(
         "summed",
         right * a.numel(),
         "Summed, not averaged: so a larger picture alone would give a larger loss.",
     )
-    yield Mistake(
+    yield KnownMistake(
         "half-sum",
         right * a.numel() / 2,
         "This is the paper's convention (half the sum). The course takes the average.",
     )
-    yield Mistake(
+    yield KnownMistake(
         "halved", right / 2, "Half of what is expected: this TODO has no factor ½. Where is it?"
     )
-    yield Mistake(
+    yield KnownMistake(
         "squared-after-mean",
         k * difference.mean() ** 2,
         "First averaged, then squared: by then differences of both signs have cancelled. Which "
@@ -43,43 +43,43 @@ def distance_mistakes(a: Tensor, b: Tensor, k: float = 1.0) -> Iterator[Mistake]
     )
     for sign in (1, -1):
         for value in (difference.mean(), difference.sum()):
-            yield Mistake(
+            yield KnownMistake(
                 "not-squared",
                 sign * k * value,
                 "The differences are not squared, so that those of both signs cancel each other.",
             )
         for value in ((a - b**2).mean(), (b - a**2).mean(), (a - b**2).sum(), (b - a**2).sum()):
-            yield Mistake(
+            yield KnownMistake(
                 "squared-too-early",
                 sign * k * value,
                 "Only one of the two was squared, before the difference was taken: the power binds "
                 "more tightly than the minus.",
             )
         for value in ((a**2 - b**2).mean(), (a**2 - b**2).sum()):
-            yield Mistake(
+            yield KnownMistake(
                 "difference-of-squares",
                 sign * k * value,
                 "Each was squared by itself, and then the difference taken. Which comes first?",
             )
     for value in (difference.abs().mean(), difference.abs().sum()):
-        yield Mistake(
+        yield KnownMistake(
             "absolute",
             k * value,
             "These are absolute differences; the paper's loss weighs large ones more severely.",
         )
     for value in (difference.norm(), (difference**2).mean().sqrt()):
-        yield Mistake("root", k * value, "A root was taken. The loss is what stands under it.")
-    yield Mistake(
+        yield KnownMistake("root", k * value, "A root was taken. The loss is what stands under it.")
+    yield KnownMistake(
         "added", k * ((a + b) ** 2).mean(), "The two were added. What says how far apart they are?"
     )
-    yield Mistake(
+    yield KnownMistake(
         "negated",
         -right,
         "The sign is turned round: the optimiser makes the loss smaller, and so the distance "
         "larger.",
     )
     for one in (a, b):
-        yield Mistake(
+        yield KnownMistake(
             "one-side",
             k * (one**2).mean(),
             "Only one of the two is in it. What should the target be compared with?",
@@ -88,77 +88,79 @@ def distance_mistakes(a: Tensor, b: Tensor, k: float = 1.0) -> Iterator[Mistake]
 
 def content_mistakes(
     target: Mapping[str, Tensor], content: Mapping[str, Tensor]
-) -> Iterator[Mistake]:
+) -> Iterator[KnownMistake]:
     """Mistakes in `content_loss`."""
     distances = {name: ((target[name] - content[name]) ** 2).mean() for name in target}
     for name, distance in distances.items():
         if name != "conv4_2":
-            yield Mistake(
+            yield KnownMistake(
                 "wrong-layer",
                 distance,
                 f"This is the loss at {name}; the assignment names another layer for the content.",
             )
     every = torch.stack(list(distances.values()))
     for value in (every.sum(), every.mean()):
-        yield Mistake(
+        yield KnownMistake(
             "all-layers",
             value,
             "All layers went into it; the content is taken from one, and a deep one. Which?",
         )
     a, b = target["conv4_2"], content["conv4_2"]
     yield from distance_mistakes(a, b)
-    yield Mistake(
+    yield KnownMistake(
         "of-grams",
         ((gram_matrix(a) - gram_matrix(b)) ** 2).mean(),
         "Gram matrices were compared; they forget where things are, which is what content means.",
     )
 
 
-def layer_style_mistakes(feature: Tensor, style_gram: Tensor, weight: float) -> Iterator[Mistake]:
+def layer_style_mistakes(
+    feature: Tensor, style_gram: Tensor, weight: float
+) -> Iterator[KnownMistake]:
     """Mistakes in `layer_style_loss`."""
     gram = gram_matrix(feature)
     distance, size = ((gram - style_gram) ** 2).mean(), feature.numel()
-    yield Mistake(
+    yield KnownMistake(
         "weight-missing", distance, "The layer's weight is not in it: every layer counts alike."
     )
-    yield Mistake(
+    yield KnownMistake(
         "weight-twice",
         weight**2 * distance,
         "The layer's weight is in it twice: two factors, or one inside the square.",
     )
-    yield Mistake(
+    yield KnownMistake(
         "weight-divides",
         distance / weight,
         "Divided by the layer's weight: so a layer that should count more counts less.",
     )
-    yield Mistake(
+    yield KnownMistake(
         "weight-added", distance + weight, "The layer's weight is added. How does it make more?"
     )
     for value in (weight * gram - style_gram, gram - weight * style_gram):
-        yield Mistake(
+        yield KnownMistake(
             "weight-inside",
             (value**2).mean(),
             "The weight is on one of the two matrices only, so that they no longer compare.",
         )
     for fixed in sorted({*STYLE_WEIGHTS.values(), *UDACITYS.values()} - {1.0}):
-        yield Mistake(
+        yield KnownMistake(
             "hard-coded",
             fixed * distance,
             f"The layer's weight is {weight} here, but the loss was made with {fixed}.",
         )
-    yield Mistake(
+    yield KnownMistake(
         "divided-already",
         weight * distance / size,
         "The division by the layer's size is here already. It belongs into the sum over layers, "
         "the next TODO, and must not come twice.",
     )
     for value in (gram / size - style_gram, (gram - style_gram) / size):
-        yield Mistake(
+        yield KnownMistake(
             "gram-normalised",
             weight * (value**2).mean(),
             "The Gram matrix of the target is divided by its size. In this lesson none is.",
         )
-    yield Mistake(
+    yield KnownMistake(
         "gram-recomputed",
         0 * distance,
         "Both Gram matrices are the target's. `style_gram` is what it should come to resemble; it "
@@ -169,77 +171,77 @@ def layer_style_mistakes(feature: Tensor, style_gram: Tensor, weight: float) -> 
 
 def style_mistakes(
     target: Mapping[str, Tensor], grams: Mapping[str, Tensor], weights: Mapping[str, float]
-) -> Iterator[Mistake]:
+) -> Iterator[KnownMistake]:
     """Mistakes in `style_loss`: in the sum itself, then those of one layer, in every layer."""
     distance = {n: ((gram_matrix(target[n]) - grams[n]) ** 2).mean() for n in target}
     weighted = {name: weight * distance[name] for name, weight in weights.items()}
     size = {name: target[name].numel() for name in target}
     right = {name: weighted[name] / size[name] for name in weights}
 
-    yield Mistake(
+    yield KnownMistake(
         "division-missing",
         _sum(weighted.values()),
         "No layer's loss is divided by that layer's size, so that large layers outweigh the rest.",
     )
-    yield Mistake(
+    yield KnownMistake(
         "division-doubled",
         _sum(right[n] / size[n] for n in weights),
         "Each layer's loss is divided by its size twice. One of the two functions does it already?",
     )
-    yield Mistake(
+    yield KnownMistake(
         "weight-and-division-missing",
         _sum(distance[n] for n in weights),
         "Neither the layers' weights nor their sizes are in it.",
     )
     for divisor in (*(size[n] for n in weights), sum(size[n] for n in weights)):
-        yield Mistake(
+        yield KnownMistake(
             "divided-once",
             _sum(weighted.values()) / divisor,
             "The sum was divided once, by one size. Every layer has a size of its own: where in "
             "the loop does the division belong?",
         )
     for powers in _OTHER_DIVISORS:
-        yield Mistake(
+        yield KnownMistake(
             "division-incomplete",
             _sum(weighted[n] / _product(target[n].shape[1:], powers) for n in weights),
             "Each layer's loss is divided, but not by the number of values in its feature tensor. "
             "Check the brackets, and what is multiplied.",
         )
-    yield Mistake(
+    yield KnownMistake(
         "paper-convention",
         _sum(weighted[n] * grams[n].numel() / (4 * size[n] ** 2) for n in weights),
         "This is the paper's divisor. The course averages, and divides by the size once.",
     )
     names = list(weights)
-    yield Mistake(
+    yield KnownMistake(
         "only-first-layer",
         right[names[0]],
         "This is the first layer's loss alone. Does the function return inside its loop?",
     )
-    yield Mistake(
+    yield KnownMistake(
         "only-last-layer",
         right[names[-1]],
         "This is the last layer's loss alone. What becomes of the ones before it in the loop?",
     )
     for count in (len(weights), sum(weights.values())):
-        yield Mistake(
+        yield KnownMistake(
             "averaged-over-layers",
             _sum(right.values()) / count,
             "Averaged over the layers; their sum is asked for.",
         )
     for weight in weights.values():
-        yield Mistake(
+        yield KnownMistake(
             "one-weight",
             _sum(weight * distance[n] / size[n] for n in weights),
             f"One weight, {weight}, was used for every layer. Each has its own.",
         )
     for known in (STYLE_WEIGHTS, UDACITYS):
-        yield Mistake(
+        yield KnownMistake(
             "hard-coded",
             _sum(known.get(n, 0) * distance[n] / size[n] for n in weights),
             "Made with the assignment's weights, where `style_weights` says others here.",
         )
-    yield Mistake(
+    yield KnownMistake(
         "content-layer-included",
         _sum(right.values()) + distance["conv4_2"] / size["conv4_2"],
         "conv4_2 is in it too; it stands for the content, and has no style weight.",
@@ -247,7 +249,7 @@ def style_mistakes(
     layers = [layer_style_mistakes(target[n], grams[n], weights[n]) for n in weights]
     for same in zip(*layers, strict=True):
         value = _sum(m.value / size[n] for m, n in zip(same, weights, strict=True))
-        yield Mistake(same[0].code, value, f"In each layer: {same[0].says}")
+        yield KnownMistake(same[0].code, value, f"In each layer: {same[0].says}")
 
 
 _OTHER_DIVISORS = (
@@ -258,7 +260,7 @@ _OTHER_DIVISORS = (
 """Powers of d, h and w in divisors that are not d·h·w."""
 
 
-def total_mistakes(c: Tensor, s: Tensor, alpha: float, beta: float) -> Iterator[Mistake]:
+def total_mistakes(c: Tensor, s: Tensor, alpha: float, beta: float) -> Iterator[KnownMistake]:
     """Mistakes in `total_loss`."""
     right = alpha * c + beta * s
     ones = "unnoticed only where it is 1"
@@ -284,7 +286,7 @@ def total_mistakes(c: Tensor, s: Tensor, alpha: float, beta: float) -> Iterator[
         ("hard-coded", c + 1e6 * s, "Made with the assignment's weights, not those given."),
         ("hard-coded", 10 * c + 1e5 * s, "Made with an experiment's weights, not those given."),
     ):
-        yield Mistake(code, value, says)
+        yield KnownMistake(code, value, says)
 
 
 def _sum(losses: Iterable[Tensor]) -> Tensor:

@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from styletools.course.checks.engine import Diagnosis, Finding, Todo
+from styletools.course.checks.engine import Objection
+from styletools.course.diagnosis import AnswerStatus, Diagnosis
+from styletools.course.todos import TODOS
 from styletools.errors import ImageError
 from styletools.images import bundled, load_image
-
-PICTURES = Todo("own_pictures", "pictures")
 
 
 def diagnose_own_pictures(my_content: object, my_style: object) -> Diagnosis:
@@ -25,31 +25,33 @@ def examine_pictures(my_content: object, my_style: object) -> tuple[Diagnosis, l
     """The diagnosis, and which of the two names cannot be used."""
     both = {"my_content": my_content, "my_style": my_style}
     findings = {name: found for name, source in both.items() if (found := _find(name, source))}
-    bad = {name: found for name, found in findings.items() if found.status != "different"}
+    bad = {name: found for name, found in findings.items() if not found.status.accepted}
     if not findings and _same_picture(my_content, my_style):
         says = "`my_content` and `my_style` are one file, expected two: which style do you like?"
-        bad["my_style"] = Finding("same-file", says)
+        bad["my_style"] = Objection("same-file", says)
     first = next(iter([*bad.values(), *findings.values()]), None)
-    return PICTURES.diagnosis(first), list(bad)
+    if first is None:
+        return Diagnosis("own_pictures", AnswerStatus.PASSED), []
+    return first.of(TODOS["own_pictures"]), list(bad)
 
 
-def _find(name: str, source: object) -> Finding | None:
+def _find(name: str, source: object) -> Objection | None:
     try:
         _examine(name, source)
-    except Finding as found:
+    except Objection as found:
         return found
     return None
 
 
 def _examine(name: str, source: Any) -> None:
     if source is None or source is ... or (isinstance(source, str) and not source):
-        raise Finding(
+        raise Objection(
             "not-attempted",
             f"`{name}` is still {source!r}; give a picture's path.",
-            "not attempted",
+            AnswerStatus.NOT_ATTEMPTED,
         )
     if isinstance(source, Tensor):
-        raise Finding(
+        raise Objection(
             "tensor",
             f"`{name}` is a tensor of shape {tuple(source.shape)}, expected the path of a picture: "
             "the lesson loads it.",
@@ -57,7 +59,7 @@ def _examine(name: str, source: Any) -> None:
     if isinstance(source, str):
         _check_text(name, source)
     elif not isinstance(source, (os.PathLike, Image.Image, np.ndarray)):
-        raise Finding(
+        raise Objection(
             "not-a-path",
             f"`{name}` is of type {type(source).__name__}, expected the path of a picture.",
         )
@@ -65,19 +67,19 @@ def _examine(name: str, source: Any) -> None:
         load_image(source)
     except (OSError, ValueError) as error:  # an ImageError is a ValueError
         code = _code(source, error)
-        raise Finding(code, f"`{name}`: {error}{_advice(code, source)}") from None
+        raise Objection(code, f"`{name}`: {error}{_advice(code, source)}") from None
     if _is_bundled(source):
-        raise Finding(
+        raise Objection(
             "bundled",
             f"`{name}` is the kit's own {Path(source).name}. It works, but the assignment asks for "
             "a picture of yours.",
-            "different",
+            AnswerStatus.DIFFERENT,
         )
 
 
 def _check_text(name: str, source: str) -> None:
     if any(ord(letter) < 32 for letter in source):
-        raise Finding(
+        raise Objection(
             "backslash",
             f"`{name}` is {source!r}: Python reads a backslash with a letter after it as a sign of "
             "its own. Write / between folders; it works on Windows too.",

@@ -8,26 +8,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from styletools.course.checks.engine import Finding
+from styletools.course.checks.engine import Objection
+from styletools.course.probes import gradients
 
 TOLERANCE = 1e-5  # relative: float32 sums in another order agree to about 1e-6
 
 
-class Mistake(NamedTuple):
+class KnownMistake(NamedTuple):
     """A known mistake: the value that it gives on the probe's input, and how to speak of it."""
 
     code: str
     value: Tensor
     says: str
-
-
-def features(channels: int, height: int, width: int, seed: int) -> Tensor:
-    """(1, C, h, w) of whole numbers from −4 to 4, so that Grams are exact; the same everywhere."""
-    state, values = 2 * seed + 1, []
-    for _ in range(channels * height * width):
-        state = (1103515245 * state + 12345) % 2**31
-        values.append(float((state >> 16) % 9 - 4))
-    return torch.tensor(values, dtype=torch.float32).reshape(1, channels, height, width)
 
 
 def tracked(values: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -42,7 +34,7 @@ def scalar(result: object) -> Tensor:
         return torch.tensor(float(result))
     loss = tensor(result, "a tensor with one number")
     if loss.numel() != 1:
-        raise Finding(
+        raise Objection(
             "not-reduced",
             f"Your answer has shape {tuple(loss.shape)}, expected one number: a loss says with a "
             "single number how far two things are apart.",
@@ -53,7 +45,7 @@ def scalar(result: object) -> Tensor:
 def tensor(result: object, expected: str) -> Tensor:
     """The result, if it is a tensor."""
     if not isinstance(result, Tensor):
-        raise Finding(
+        raise Objection(
             "not-a-tensor",
             f"Your answer is of type {type(result).__name__}, expected {expected}. Stay in torch: "
             "what leaves it has no gradient.",
@@ -61,7 +53,7 @@ def tensor(result: object, expected: str) -> Tensor:
     return result
 
 
-def compare(got: Tensor, expected: Tensor, mistakes: Iterable[Mistake], given: str) -> None:
+def compare(got: Tensor, expected: Tensor, mistakes: Iterable[KnownMistake], given: str) -> None:
     """Pass if the values are equal; else name the mistake that gives the value that was got.
 
     Args:
@@ -74,13 +66,13 @@ def compare(got: Tensor, expected: Tensor, mistakes: Iterable[Mistake], given: s
         return
     values = f"for {given}: got {show(got)}, expected {show(expected)}"
     if not torch.isfinite(got.detach()).all():
-        raise Finding("not-finite", f"The answer is not finite. What is divided by 0? ({values})")
+        raise Objection("not-finite", f"The answer is not finite. What is divided by 0? ({values})")
     for mistake in mistakes:
         if close(got, mistake.value):
-            raise Finding(mistake.code, f"{mistake.says} ({values})")
+            raise Objection(mistake.code, f"{mistake.says} ({values})")
     if got.numel() != expected.numel():
-        raise Finding("wrong-shape", f"The shape does not fit. ({values})")
-    raise Finding("wrong-value", f"Go through the formula again, term by term. ({values})")
+        raise Objection("wrong-shape", f"The shape does not fit. ({values})")
+    raise Objection("wrong-value", f"Go through the formula again, term by term. ({values})")
 
 
 def gradient(result: object, got: Tensor, expected: Tensor, leaves: Mapping[str, Tensor]) -> None:
@@ -93,21 +85,21 @@ def gradient(result: object, got: Tensor, expected: Tensor, leaves: Mapping[str,
         leaves: {name: what both were computed from}.
     """
     if not isinstance(result, Tensor):
-        raise Finding(
+        raise Objection(
             "python-float",
             f"The value is right, but of type {type(result).__name__}, expected a tensor: a plain "
             "number does not know how it was computed, so that backward has no way back.",
         )
     if not got.requires_grad:
-        raise Finding(
+        raise Objection(
             "detached",
             "The value is right, but it has no gradient, so that the target would never change. "
             f"{_WHICH_LINE}",
         )
-    ours, theirs = _gradients(got, leaves), _gradients(expected, leaves)
+    ours, theirs = (gradients(value, leaves.values()) for value in (got, expected))
     for name, mine, right in zip(leaves, ours, theirs, strict=True):
         if not close(mine, right):
-            raise Finding(
+            raise Objection(
                 "wrong-gradient",
                 f"The value is right, but its gradient is not: with respect to {name} got "
                 f"{show(mine)}, expected {show(right)}. {_WHICH_LINE}",
@@ -118,14 +110,6 @@ _WHICH_LINE = (
     "Which of your lines cuts the way back (detach, data, item, no_grad, numpy, or a new tensor "
     "made of numbers)?"
 )
-
-
-def _gradients(value: Tensor, leaves: Mapping[str, Tensor]) -> list[Tensor]:
-    """Of a weighted sum of the entries, so that each entry's gradient counts."""
-    weights = torch.arange(1.0, value.numel() + 1).to(value).reshape(value.shape)
-    inputs = list(leaves.values())
-    found = torch.autograd.grad((value * weights).sum(), inputs, allow_unused=True)
-    return [torch.zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True)]
 
 
 def close(a: Tensor, b: Tensor) -> bool:

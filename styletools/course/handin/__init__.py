@@ -19,8 +19,9 @@ from PIL import Image
 
 from styletools._files import atomic_path, write_text
 from styletools.course.handin import html
-from styletools.course.handin.read import TODOS, WRITTEN, Problem, Work, collect
+from styletools.course.handin.read import Problem, Work, collect
 from styletools.course.handin.report import Author, Report, all_pictures, compose
+from styletools.course.todos import TODOS, WRITTEN
 
 __all__ = ["TODOS", "WRITTEN", "Author", "Problem", "check", "submit"]
 

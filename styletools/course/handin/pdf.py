@@ -45,7 +45,7 @@ from reportlab.platypus.tableofcontents import TableOfContents
 from styletools.course.handin import markdown
 from styletools.course.handin import report as model
 from styletools.course.handin.html import CODE_STYLE
-from styletools.course.handin.read import RUNS
+from styletools.course.todos import RUNS
 
 INK, SOFT, LINE, ACCENT = "#1c2430", "#5b6675", "#dfe3e8", "#21538c"
 TONES = {"good": "#19692f", "bad": "#a3241c", "plain": SOFT}
@@ -69,8 +69,8 @@ CJK = "STSong-Light"  # not embedded: every reader brings one
 BODY = ParagraphStyle("body", fontName="Text", fontSize=11, leading=15.5, textColor=INK,
                       spaceAfter=6, autoLeading="max")  # fmt: skip
 QUOTE = ParagraphStyle("quote", BODY, leftIndent=12, textColor=SOFT)
-SMALL = ParagraphStyle("small", BODY, fontName="Sans", fontSize=8, leading=11, textColor=SOFT)
-CAPTION = ParagraphStyle("caption", SMALL, alignment=TA_CENTER)
+SMALL_PRINT = ParagraphStyle("small", BODY, fontName="Sans", fontSize=8, leading=11, textColor=SOFT)
+CAPTION = ParagraphStyle("caption", SMALL_PRINT, alignment=TA_CENTER)
 CENTRED = ParagraphStyle("centred", BODY, alignment=TA_CENTER)
 FORMULA = ParagraphStyle("formula", CENTRED, autoLeading="max", spaceBefore=4, spaceAfter=8)
 COURSE = ParagraphStyle("course", CENTRED, fontName="Sans", textColor=SOFT)
@@ -150,7 +150,7 @@ class _Document(BaseDocTemplate):
     def draw_margins(self, canvas: Any, document: Any) -> None:
         """Who and which page, on each page but the first."""
         top, bottom = A4[1] - 13 * mm, 12 * mm
-        head = Paragraph(_marked(self.running_head, "Sans"), SMALL)
+        head = Paragraph(_marked(self.running_head, "Sans"), SMALL_PRINT)
         head.wrapOn(canvas, WIDTH - 20 * mm, 20 * mm)
         head.drawOn(canvas, MARGIN, top)
         canvas.setFont("Sans", 8)
@@ -178,7 +178,7 @@ def _cover(report: model.Report) -> list[Flowable]:
         "Date": report.date,
     }
     rows = [
-        [Paragraph(key, SMALL), Paragraph(f"<b>{_marked(value, 'Text')}</b>", BODY)]
+        [Paragraph(key, SMALL_PRINT), Paragraph(f"<b>{_marked(value, 'Text')}</b>", BODY)]
         for key, value in facts.items()
     ]
     middle = [("VALIGN", (0, 0), (-1, -1), "MIDDLE")]
@@ -220,7 +220,7 @@ class _Layout:
                 return [Paragraph(text.upper(), LABEL)]
             case model.Note(tone, text):
                 mark = {"good": "✓ ", "bad": "✗ "}.get(tone, "")
-                style = ParagraphStyle(tone, SMALL, textColor=TONES[tone], spaceAfter=6)
+                style = ParagraphStyle(tone, SMALL_PRINT, textColor=TONES[tone], spaceAfter=6)
                 return [Paragraph(_marked(mark + text, "Sans"), style)]
             case model.Code(source):
                 return [_listing(_code(source), CODE)]

@@ -13,30 +13,7 @@ from typing import Any
 
 import nbformat
 
-TODOS = {  # grade_id: (lesson, title in the report)
-    "layers": ("01_layers", "From a module's index to the paper's name"),
-    "gram_matrix": ("02_gram", "The Gram matrix"),
-    "content_loss": ("03_losses", "The content loss"),
-    "layer_style_loss": ("03_losses", "The style loss of one layer"),
-    "style_loss": ("03_losses", "The style loss over all layers"),
-    "total_loss": ("03_losses", "The total loss"),
-    "optimise": ("03_losses", "The optimisation loop"),
-    "own_pictures": ("03_losses", "My own pictures"),
-}
-RUNS = {  # their inference's grade_id ends in _inference: (lesson, title in the report)
-    "base_run": ("03_losses", "The base run: the assignment's settings"),
-    "experiment_a": ("04_tuning", "(a) More content, less style: α = 10, β = 10⁵"),
-    "experiment_b": ("04_tuning", "(b) A smaller learning rate: 0.001"),
-    "experiment_c": ("04_tuning", "(c) More steps: 5000"),
-    "experiment_d": ("04_tuning", "(d) All layer weights 1.0, 1000 steps"),
-}
-CLAIMS = "impossible_claims"
-WRITTEN = {  # grade_id of each answer in words: lesson
-    **{f"{name}_explanation": TODOS[name][0] for name in TODOS if name != "own_pictures"},
-    **{f"{name}_inference": lesson for name, (lesson, _) in RUNS.items()},
-    CLAIMS: "04_tuning",
-}
-LESSONS = ("01_layers", "02_gram", "03_losses", "04_tuning")
+from styletools.course.todos import LESSONS, RUNS, TODOS, WRITTEN
 
 # What the student release puts where an answer belongs.
 PLACEHOLDER = re.compile(
@@ -216,7 +193,7 @@ def cells_after(notebook: Notebook, grade_id: str) -> list[Cell]:
     return [c for c in notebook.cells[start[0] + 1 :] if c.kind == "code"] if start else []
 
 
-def own_pictures(notebook: Notebook) -> dict[str, str]:
+def named_pictures(notebook: Notebook) -> dict[str, str]:
     """{'content': path, 'style': path}, as far as the answer names them as plain texts."""
     found = {}
     for position in notebook.find("own_pictures"):
@@ -233,7 +210,7 @@ def _missing(lesson: str, notebook: Notebook, folder: Path) -> Iterator[Problem]
         remedy = f"Open {file}, choose Run → Run All Cells, wait until it is done, and save."
         yield Problem(file, "it was saved without its outputs, so no cell seems to be run", remedy)
     written = [name for name, home in WRITTEN.items() if home == lesson]
-    wanted = [name for name, (home, _) in TODOS.items() if home == lesson]
+    wanted = [todo.name for todo in TODOS.values() if todo.lesson == lesson]
     wanted += [name for name, (home, _) in RUNS.items() if home == lesson == "04_tuning"]
     for name in [*wanted, *written]:
         where = f"{file} · {name}"
@@ -263,7 +240,7 @@ def _unanswered(
         remedy = "Run the notebook from the top (Run → Run All Cells) and save."
         yield Problem(where, "its check was not run", remedy)
     elif name == "own_pictures":
-        for role, path in own_pictures(notebook).items():
+        for role, path in named_pictures(notebook).items():
             if "://" not in path and not (folder / path).is_file():
                 remedy = f"Put the file where my_{role} says, or correct my_{role}. {again}"
                 yield Problem(where, f"my_{role} = {path!r} does not exist", remedy)

@@ -11,18 +11,16 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from styletools._files import file_sha256
 from styletools.course.handin.read import (
-    CLAIMS,
     COMMENT,
-    RUNS,
-    TODOS,
     Cell,
     Notebook,
     Work,
     cells_after,
     cells_before,
     is_unwritten,
-    own_pictures,
+    named_pictures,
 )
+from styletools.course.todos import CLAIMS, RUNS, TODOS
 
 WIDEST = 1400  # pixels of a picture in the report
 TALLEST = 1800
@@ -204,7 +202,7 @@ def _todos(notebook: Notebook, verdicts: dict[str, str]) -> Iterator[Block]:
     for cell in notebook.cells:
         name = cell.grade_id
         if name in TODOS:
-            yield Heading(2, TODOS[name][1], name)
+            yield Heading(2, TODOS[name].title, name)
             yield Code(_source(cell))
             status = verdicts.get(name, "not run")
             tone = {"passed": "good", "not run": "plain", "different": "plain"}.get(status, "bad")
@@ -273,7 +271,7 @@ def _printed(cell: Cell) -> str:
 def _own_pictures(notebook: Notebook, folder: Path) -> list[Picture]:
     """The student's content and style, where the notebook names them as files."""
     found = []
-    for role, path in own_pictures(notebook).items():
+    for role, path in named_pictures(notebook).items():
         file = folder / path
         picture = encode(file.read_bytes(), f"My {role}: {file.name}") if file.is_file() else None
         if picture:
