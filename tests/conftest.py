@@ -1,4 +1,4 @@
-"""Fixtures, and the rule that in CI a skipped test is a failure (tests marked `gpu` excepted)."""
+"""Fixtures; what a machine lacks is skipped and said at the end, and in CI a skip is a failure."""
 
 import os
 
@@ -6,17 +6,34 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.desk import drawn, kernel, reference  # noqa: F401
+from support.needs import missing
 from support.weights import vgg_weights
 
 IN_CI = os.environ.get("CI") == "true"
 os.environ["STYLETOOLS_BACKBONE"] = "small"  # fast: a test that needs vgg19's numbers names it
 
 
+MAY_SKIP = ("gpu", "download")  # markers of tests that need what CI has not
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    for marker, why in missing().items():
+        if item.get_closest_marker(marker):
+            pytest.skip(f"needs {marker}: {why}")
+
+
+def pytest_unconfigure(config):
+    """The last line, where a laptop lacks something."""
+    if not hasattr(config, "workerinput") and (names := " and ".join(missing())):
+        print(f"Skipped: the tests that need {names}. `make system` installs what is missing.")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
     skipped = report.skipped and not hasattr(report, "wasxfail")
-    if IN_CI and skipped and item.get_closest_marker("gpu") is None:
+    if IN_CI and skipped and not any(map(item.get_closest_marker, MAY_SKIP)):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, which CI does not allow"
     return report

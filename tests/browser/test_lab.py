@@ -12,7 +12,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 LESSONS = sorted(path.name for path in NOTEBOOKS.glob("student/*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.chromium, pytest.mark.slow]
 
 
 def outputs(cells):

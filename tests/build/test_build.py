@@ -402,7 +402,7 @@ subprocess.run = lambda command, **options: print("ran", *command[1:])
 def run_first_cell(folder):
     code = WITHOUT_THE_KIT + first_code(LESSONS[0])
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=600
     )
 
 

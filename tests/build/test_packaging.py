@@ -1,5 +1,6 @@
 """The project's files agree with each other."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -79,6 +80,20 @@ def test_planted_imports_are_found(tmp_path):
     for module, other in planted.items():
         if module != "styletools.newcomer":
             assert f"{module} -> {other} (l." in done.stdout
+
+
+@pytest.mark.parametrize("ci", ["", "true"])
+def test_what_is_missing_is_skipped_and_said_and_fails_in_ci(ci):
+    """Run where there is neither bubblewrap nor Chromium."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    done = subprocess.run(
+        [*command, "tests/grade/test_sandbox.py", "-k", "users_are"],
+        cwd=ROOT, env=os.environ | {"CI": ci, "PATH": "/nowhere"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == bool(ci), done.stdout
+    assert ("which CI does not allow" in done.stdout) == bool(ci)
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("Skipped: the tests that need bubblewrap and chromium. `make system`")
 
 
 def test_no_machine_path_or_registry_host_is_committed():

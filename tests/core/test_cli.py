@@ -122,12 +122,12 @@ def test_ctrl_c_then_the_same_command_goes_on(photo, noise, tmp_path):
         seen += process.stderr.read1()
         assert process.poll() is None, seen
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == cli.INTERRUPTED
     assert b"give the same command again" in errors
     done = json.loads(Path(tmp_path / "out" / "run.json").read_text())["steps_done"]
     assert 0 < done < 400
-    again = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    again = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
     assert again.returncode == 0, again.stderr
     assert f"Going on after step {done}." in again.stderr
     finished = json.loads(Path(tmp_path / "out" / "run.json").read_text())

@@ -134,7 +134,7 @@ def in_a_copy_of_the_kit(tmp_path, old, new, code):
     assert old in text
     (kit / "data" / "course.toml").write_text(text.replace(old, new), "utf-8")
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=600,
         env={**os.environ, "PYTHONPATH": str(tmp_path)}, check=False,
     )  # fmt: skip
 

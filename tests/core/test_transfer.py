@@ -274,9 +274,9 @@ def test_kill_9_then_resume_gives_the_same_picture(tmp_path, settings, killed_at
     process.wait(60)
     assert not (tmp_path / "killed.pt").exists()
     resumed = start("killed")
-    output, _ = resumed.communicate(timeout=120)
+    output, _ = resumed.communicate(timeout=600)
     assert 1 < int(output.split()[0]) <= killed_at + 2, "it should have gone on, not begun anew"
-    start("whole").communicate(timeout=120)
+    start("whole").communicate(timeout=600)
     (killed, history), (whole, expected) = (
         torch.load(tmp_path / f"{name}.pt") for name in ("killed", "whole")
     )

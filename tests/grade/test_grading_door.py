@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STUDENT = ROOT / "notebooks" / "student"
 MUTANTS = [m for m in read_mutants() if m.name != "own_pictures"]
 
+pytestmark = pytest.mark.bubblewrap
+
 
 @pytest.fixture(scope="module")
 def grader():
@@ -209,7 +211,7 @@ def running_kernels(session):
 
 
 def wait_for(condition):
-    for _ in range(100):
+    for _ in range(1200):
         if condition():
             return
         time.sleep(0.1)
@@ -234,7 +236,7 @@ def door(path, *options, cwd=None):
     command = [sys.executable, "-m", "pytest", "--nbval", "-p", "coursekit.plugin", *options]
     return subprocess.run(
         [*command, str(path)],
-        capture_output=True, text=True, timeout=200, check=False, cwd=cwd or ROOT,
+        capture_output=True, text=True, timeout=600, check=False, cwd=cwd or ROOT,
     )  # fmt: skip
 
 
@@ -278,7 +280,7 @@ def test_tricks_at_the_door(trick, tmp_path):
     if trick == "ini":
         (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --collect-only\n")
         command = [sys.executable, "-m", "pytest", "--nbval", "-p", "coursekit.plugin", str(path)]
-        done = subprocess.run(command, capture_output=True, cwd=tmp_path, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, cwd=tmp_path, timeout=600, check=False)
     else:
         done = door(path, *options)
     assert done.returncode != 0
@@ -288,7 +290,7 @@ def test_tricks_at_the_door(trick, tmp_path):
 def test_without_the_plugin_nothing_changes(tmp_path):
     path = notebook(tmp_path / "02_gram.ipynb", "02_gram")
     command = [sys.executable, "-m", "pytest", "--nbval", "--collect-only", "-q", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60,
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=600,
                           check=False)  # fmt: skip
     assert "Cell 0" in done.stdout
 
@@ -298,7 +300,7 @@ def test_without_bubblewrap_the_door_stays_closed(tmp_path):
     path = notebook(tmp_path / "02_gram.ipynb", "02_gram", **right("02_gram"))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--nbval", "-p", "coursekit.plugin", str(path)],
-        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+        capture_output=True, text=True, timeout=600, check=False, cwd=tmp_path,
         env={**os.environ, "PATH": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == 4

@@ -305,7 +305,7 @@ def front_door(path, cwd):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return subprocess.run(
         [str(Path(sys.executable).parent / command[0]), *command[1:]],
-        cwd=cwd, env=kept, capture_output=True, text=True, timeout=120,
+        cwd=cwd, env=kept, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import nbformat
 import requests
 
-START_SECONDS = 90
-OPEN_SECONDS = 60
-RUN_SECONDS = 200
+START_SECONDS = 300
+OPEN_SECONDS = 300
+RUN_SECONDS = 600
 TALLEST = 16_000  # pixels of a screenshot
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -123,7 +123,7 @@ class NotebookPage:
         """File → Save Notebook, and wait until the file is written."""
         self.menu("File", "Save Notebook")
         clean = "() => !window.jupyterapp.shell.currentWidget.context.model.dirty"
-        self.page.wait_for_function(clean, timeout=20_000)
+        self.page.wait_for_function(clean, timeout=120_000)
         self.lab.saved.add(self.path)
 
     def theme(self, name: str) -> None:
@@ -133,12 +133,12 @@ class NotebookPage:
             name,
         )
         body = f'body[data-jp-theme-name="{name}"]'
-        self.page.wait_for_selector(body, state="attached", timeout=20_000)
+        self.page.wait_for_selector(body, state="attached", timeout=120_000)
         self.page.wait_for_timeout(500)
 
     def drawn_widgets(self) -> int:
         """How many ipywidgets can be seen."""
-        self.page.wait_for_selector(".jp-OutputArea .jupyter-widgets", timeout=20_000)
+        self.page.wait_for_selector(".jp-OutputArea .jupyter-widgets", timeout=120_000)
         return self.page.locator(".jp-OutputArea .jupyter-widgets:visible").count()
 
     def screenshot(self, file: Path, width: int = 1280) -> Path:

@@ -29,8 +29,8 @@ def container(command, scratch, landlock=True):
         scratch: a folder for what it needs.
         landlock: False hides it, as an older kernel does, and lets root alone read the course.
     """
-    if os.geteuid() != 0 or sandbox.probe():
-        pytest.skip("only root, with bubblewrap, can play a container")
+    if os.geteuid() != 0:
+        pytest.skip("only root can play a container")
     options = ["bwrap", "--dev-bind", "/", "/", "--die-with-parent", "--cap-drop", "ALL"]
     for name in CAPABILITIES:
         options += ["--cap-add", f"CAP_{name}"]

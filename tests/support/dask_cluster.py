@@ -41,8 +41,8 @@ class DaskCluster:
             if self.file.exists():
                 break
             time.sleep(0.2)
-        client = Client(scheduler_file=str(self.file), timeout=60)
-        client.wait_for_workers(workers, timeout=60)
+        client = Client(scheduler_file=str(self.file), timeout=600)
+        client.wait_for_workers(workers, timeout=600)
         return client
 
     def _start(self, kind: str, *options: str, **environment: str) -> subprocess.Popen:
