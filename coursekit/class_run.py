@@ -12,16 +12,19 @@ GRADES/kept/NAME.json       what a later call goes on from
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coursekit.collect import read_submission
-from coursekit.collect.layouts import Found, LayoutError, find_handins
+from tqdm import tqdm
+
+from coursekit.collect import submission_of
+from coursekit.collect.archive import read_material
+from coursekit.collect.layouts import Found, Handin, LayoutError, find_handins
 from coursekit.collect.names import file_name, one_line
 from coursekit.course import Key
 from coursekit.grade.pool import default_workers, grade_all
-from coursekit.grade.progress import Progress
 from coursekit.records import Grade, Submission
 from coursekit.report.figures import save_figures
 from coursekit.report.likeness import alike
@@ -71,26 +74,46 @@ def grade_class(
         CourseError: the lessons cannot be graded as they are.
         ClusterError: the scheduler does not answer any more, or no worker can grade.
     """
-    marks = read_marks(output / "written.csv")
+    read_marks(output / "written.csv")  # what cannot be is said before anything is run
     output.mkdir(parents=True, exist_ok=True)  # it is tried whether answers can read it
     found = find_handins(paths, layout)
     _describe(found, say)
-    submissions = {handin.student: read_submission(handin) for handin in found.handins}
-    chosen = _chosen(submissions, students)
-    grades = {} if not students else _kept(submissions, output)
-    with Progress(len(chosen), say) as progress:
+    chosen = _chosen(found.handins, students)
+    submissions: dict[str, Submission] = {}
+    figures: dict[tuple[str, Key], list[str]] = {}
+
+    def read(handins: Iterable[Handin]) -> Iterator[Submission]:
+        """Each when it is needed; what is kept of it holds no files."""
+        for handin in handins:
+            material = read_material(handin.places)
+            submission = submission_of(handin, material)
+            submissions[handin.student] = replace(submission, files={})
+            figures.update(save_figures(handin.student, material.notebooks, output / "written"))
+            yield submission
+
+    bar = tqdm(total=len(chosen), unit=" graded", disable=None, dynamic_ncols=True)
+
+    def tell(line: str) -> None:
+        """Above the bar."""
+        with tqdm.external_write_mode():
+            say(line)
+
+    grades: dict[str, Grade] = {}
+    with bar:
         coming = grade_all(
-            chosen, output / KEPT, workers or default_workers(), unsafe_no_sandbox,
-            again=bool(students),
-            client=client, say=progress.say, begin=progress.begin,
+            read(chosen), output / KEPT, workers or default_workers(), unsafe_no_sandbox,
+            again=bool(students), client=client, say=tell,
             allow_weaker_sandbox=allow_weaker_sandbox, hidden=(*paths, output),
         )  # fmt: skip
-        for grade in coming:
+        for number, grade in enumerate(coming, start=1):
             grades[grade.student] = grade
-            progress.done(_line(grade, submissions[grade.student]))
-    figures: dict[tuple[str, Key], list[str]] = {}
-    for handin in found.handins:
-        figures |= save_figures(handin, output / "written")
+            tell(f"{number}/{len(chosen)} {_line(grade, submissions[grade.student])}")
+            bar.update()
+    for _ in read(handin for handin in found.handins if handin.student not in submissions):
+        pass  # the others, for the pages of the class
+    if students:
+        grades = _kept(submissions, output) | grades
+    marks = read_marks(output / "written.csv")  # somebody may have entered points meanwhile
     write_pages(output, list(submissions.values()), marks, figures, grades)
     known = [grades[student] for student in sorted(grades)]
     if any(mark.points is not None for mark in marks.values()):  # somebody has begun to read
@@ -122,14 +145,13 @@ def _describe(found: Found, say: Callable[[str], None]) -> None:
         say(line)
 
 
-def _chosen(submissions: dict[str, Submission], students: Sequence[str]) -> list[Submission]:
-    if not students:
-        return list(submissions.values())
-    if missing := [student for student in students if student not in submissions]:
+def _chosen(handins: Sequence[Handin], students: Sequence[str]) -> list[Handin]:
+    named = {handin.student: handin for handin in handins}
+    if missing := [student for student in students if student not in named]:
         raise LayoutError(
-            f"No submission of {', '.join(missing)}; there are those of {', '.join(submissions)}."
+            f"No submission of {', '.join(missing)}; there are those of {', '.join(named)}."
         )
-    return [submissions[student] for student in dict.fromkeys(students)]
+    return [named[student] for student in dict.fromkeys(students or named)]
 
 
 def _kept(submissions: dict[str, Submission], output: Path) -> dict[str, Grade]:

@@ -115,8 +115,7 @@ class Submission:
         refused: why nothing of it could be read, if so.
         pictures: {name: SHA-256 in hexadecimal digits} of the picture files in it.
         runs: likewise, of the files that describe runs.
-        places: all files and folders of it, and the names under which they are read ("": their
-            own); the path alone, if left out.
+        files: {name: bytes} of both, as long as it is not graded.
     """
 
     student: str
@@ -126,11 +125,9 @@ class Submission:
     refused: str = ""
     pictures: Mapping[str, str] = field(default_factory=dict)
     runs: Mapping[str, str] = field(default_factory=dict)
-    places: tuple[tuple[Path, str], ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.places:
-            object.__setattr__(self, "places", ((self.path, ""),))
         _make_writable(self)
 
     @property

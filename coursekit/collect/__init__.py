@@ -9,10 +9,18 @@ the reason, while the others go on.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from coursekit.collect.answers import discarded, find_answers
-from coursekit.collect.archive import Files, SubmissionError, read_all, shown
+from coursekit.collect.archive import (
+    PICTURES,
+    RUN_FILES,
+    Material,
+    SubmissionError,
+    read_material,
+    shown,
+)
 from coursekit.collect.layouts import Handin, find_handins
 from coursekit.collect.one_notebook.find import find_single, single_answers
 from coursekit.collect.saved import Book, read_book
@@ -41,50 +49,56 @@ def collect(
 
 def read_submission(handin: Handin, course: Course | None = None) -> Submission:
     """Read one student's files; whatever is wrong with them ends in `refused`."""
+    return submission_of(handin, read_material(handin.places), course)
+
+
+def submission_of(handin: Handin, material: Material, course: Course | None = None) -> Submission:
+    """The answers in what a student handed in, with the pictures and the runs."""
     course = course or this_course()
-    path = handin.paths[0]
+    refused = partial(Submission, handin.student, handin.paths[0], {}, handin.notes)
     try:
-        files = read_all(handin.places)
-        books, notes = _books(files)
+        if material.refused:
+            raise SubmissionError(material.refused)
+        books, notes = _books(material)
         found = find_single(books, course, handin.single)
         answers, remarks = single_answers(books, found) if found else find_answers(books, course)
         notes += [*remarks, *discarded(books, course)]
     except SubmissionError as error:
-        return Submission(handin.student, path, {}, handin.notes, refused=str(error))
+        return refused(refused=str(error))
     except (RecursionError, MemoryError) as error:
         reason = f"Its code is nested deeper than a person would write it ({type(error).__name__})."
-        return Submission(handin.student, path, {}, handin.notes, refused=reason)
+        return refused(refused=reason)
     return Submission(
         handin.student,
-        path,
+        handin.paths[0],
         answers,
         (*handin.notes, *notes),
-        pictures=files.pictures,
-        runs=files.runs,
-        places=handin.places,
+        pictures=material.digests(PICTURES),
+        runs=material.digests(RUN_FILES),
+        files=material.files,
     )
 
 
-def _books(files: Files) -> tuple[list[Book], list[str]]:
+def _books(material: Material) -> tuple[list[Book], list[str]]:
     """The notebooks that can be read, and notes on all else.
 
     Raises:
         SubmissionError: there is none.
     """
     books: list[Book] = []
-    notes = list(files.notes)
-    damaged: list[str] = []
-    for name in sorted(files.notebooks):
+    notes = list(material.notes)
+    damaged = list(material.damaged)
+    for name in sorted(material.notebooks):
         try:
-            books.append(read_book(name, files.notebooks.pop(name)))  # frees it
+            books.append(read_book(name, material.notebooks[name]))
         except SubmissionError as error:
             damaged.append(str(error))
     if not books:
         raise SubmissionError(" ".join(damaged) or "There is no notebook (.ipynb) in it.")
     notes += [f"Left out: {reason}" for reason in damaged]
-    if files.others:
-        steering = [name for name in files.others if name.endswith((".py", ".ini", ".toml"))]
-        names = [*sorted(steering), *sorted(set(files.others) - set(steering))]
+    if material.others:
+        steering = [name for name in material.others if name.endswith((".py", ".ini", ".toml"))]
+        names = [*sorted(steering), *sorted(set(material.others) - set(steering))]
         more = f" and {len(names) - SHOWN_FILES} more" if len(names) > SHOWN_FILES else ""
         listed = ", ".join(shown(name) for name in names[:SHOWN_FILES])
         notes.append(f"Files that are not looked at: {listed}{more}.")

@@ -1,8 +1,8 @@
 """The files of a submission, read where they lie: nothing is unpacked to disk, nothing followed.
 
-A student may send anything. Notebooks are kept as bytes, pictures and runs as their hash, of all
-else only the name; what no honest hand-in holds (links, paths that lead out, bombs) refuses the
-whole.
+A student may send anything. Each hand-in is read once: notebooks, pictures and runs are kept as
+bytes in memory, of all else only the name. A notebook that is too large is left out; what no honest
+hand-in holds (links, paths that lead out, bombs) refuses the whole.
 """
 
 import errno
@@ -14,7 +14,7 @@ import stat
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -34,6 +34,8 @@ MAX_NAME = 400
 CHUNK = 1 << 20
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+MAX_INNER = 200 * MEGABYTE  # of a ZIP file in a ZIP file
+RENAMED = (".ipynb.txt", ".ipynb.json")
 RUN_FILES = {"run.json": MEGABYTE, "losses.csv": 20 * MEGABYTE}  # bytes that are looked at
 PREVIEW = re.compile(r"(.*/)?previews/step_\d+\.png")  # a run's, from on the way: of no interest
 NOT_LOOKED_AT = {
@@ -48,128 +50,165 @@ class SubmissionError(StyletoolsError, ValueError):
     """A hand-in that cannot be read, or that no honest student makes."""
 
 
+class _TooLargeError(Exception):
+    """A file is larger than its limit."""
+
+
 @dataclass
-class Files:
-    """What was found.
+class Material:
+    """What a hand-in holds, read once.
 
     Attributes:
         notebooks: {name: bytes}.
-        pictures: {name: SHA-256 in hexadecimal digits}.
-        runs: likewise, of the files that describe runs.
+        files: likewise, of the pictures and of the files that describe runs.
         others: the names of all else.
         notes: what was left out, and why.
+        damaged: why a notebook could not be read.
+        refused: why nothing of it is to be used, if so.
     """
 
     notebooks: dict[str, bytes] = field(default_factory=dict)
-    pictures: dict[str, str] = field(default_factory=dict)
-    runs: dict[str, str] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+    refused: str = ""
     _left: int = MAX_READ
+    _entries: int = 0
+
+    def counted(self, entries: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+        """The entries of one more ZIP file.
+
+        Raises:
+            SubmissionError: all of its ZIP files together hold too many.
+        """
+        self._entries += len(entries)
+        if self._entries > MAX_ENTRIES:
+            raise SubmissionError(
+                f"{self._entries} files in its ZIP files; at most {MAX_ENTRIES} are read. {REMEDY}"
+            )
+        return entries
+
+    def digests(self, suffixes: Collection[str]) -> dict[str, str]:
+        """{name: SHA-256 in hexadecimal digits} of the files whose names end so."""
+        return {
+            name: hashlib.sha256(data).hexdigest()
+            for name, data in self.files.items()
+            if name.lower().endswith(tuple(suffixes))
+        }
 
     def add(self, name: str, file: BinaryIO, size: int) -> None:
         """Read one file, as far as its kind asks for it.
 
         Raises:
-            SubmissionError: it is larger than any notebook, or there are too many.
+            SubmissionError: there are too many notebooks, or too much in all.
         """
-        suffix = PurePosixPath(name).suffix.lower()
+        plain = name
+        if name.lower().endswith(RENAMED):  # by a browser or a mail program
+            plain = name.rpartition(".")[0]
+            self.notes.append(f"{shown(name)} is read as {shown(plain)}.")
+        suffix = PurePosixPath(plain).suffix.lower()
+        if plain in self.notebooks:
+            plain = f"{name} (again)"
         if suffix == ".ipynb":
             if len(self.notebooks) == MAX_NOTEBOOKS:
                 raise SubmissionError(f"More than {MAX_NOTEBOOKS} notebooks. {REMEDY}")
-            self.notebooks[name] = b"".join(self._chunks(name, file, MAX_NOTEBOOK))
-        elif suffix in PICTURES and size <= MAX_PICTURE:
-            self.pictures[name] = self._hash(name, file, MAX_PICTURE)
-        elif size <= RUN_FILES.get(PurePosixPath(name).name, -1):
-            self.runs[name] = self._hash(name, file, size)
-        else:
-            self.others.append(name)
-
-    def _hash(self, name: str, file: BinaryIO, limit: int) -> str:
-        digest = hashlib.sha256()
-        for chunk in self._chunks(name, file, limit):
-            digest.update(chunk)
-        return digest.hexdigest()
-
-    def _chunks(self, name: str, file: BinaryIO, limit: int) -> Iterator[bytes]:
-        """The file in pieces; what it really holds counts, not what an archive says."""
-        while chunk := file.read(CHUNK):
-            limit -= len(chunk)
-            self._left -= len(chunk)
-            if limit < 0:
-                raise SubmissionError(
+            try:
+                self.notebooks[plain] = self._read(file, MAX_NOTEBOOK)
+            except _TooLargeError:
+                self.damaged.append(
                     f"{shown(name)} is larger than {MAX_NOTEBOOK / MEGABYTE:.0f} MB. Clear the "
                     "outputs of its largest cells, and save it again."
                 )
+        elif size <= (MAX_PICTURE if suffix in PICTURES else _run_limit(name)):
+            try:
+                self.files[name] = self._read(file, size)
+            except _TooLargeError:
+                raise SubmissionError(
+                    f"{shown(name)} is larger than the archive says. {REMEDY}"
+                ) from None
+        else:
+            self.others.append(name)
+
+    def add_zip(self, name: str, file: BinaryIO, size: int) -> None:
+        """Read a ZIP file in a ZIP file."""
+        try:
+            data = self._read(file, MAX_INNER)
+        except _TooLargeError:
+            self.notes.append(f"{shown(name)} is larger than {MAX_INNER / MEGABYTE:.0f} MB.")
+            self.others.append(name)
+            return
+        _read_zip(io.BytesIO(data), self, f"{name}/", nested=True)
+
+    def _read(self, file: BinaryIO, limit: int) -> bytes:
+        """A file whole; what it really holds counts, not what an archive says."""
+        pieces = []
+        while chunk := file.read(CHUNK):
+            limit -= len(chunk)
+            self._left -= len(chunk)
             if self._left < 0:
                 raise SubmissionError(f"More than {MAX_READ / MEGABYTE:.0f} MB in all. {REMEDY}")
-            yield chunk
+            if limit < 0:
+                raise _TooLargeError
+            pieces.append(chunk)
+        return b"".join(pieces)
 
 
-def read_files(path: Path, files: Files | None = None, name: str = "") -> Files:
-    """Read a folder, a ZIP file or a single notebook; a folder's ZIP files are read too.
+def read_material(places: Iterable[tuple[Path, str]]) -> Material:
+    """Read all that a student handed in, each file once; what is wrong ends in `refused`.
 
     Args:
-        path: of the submission.
-        files: where to put what is found, if there is something already.
-        name: for a notebook or picture, instead of its own; put before the names in a folder or
-            ZIP file.
-
-    Raises:
-        SubmissionError: it is too large, damaged, or hostile; nothing of it is to be used.
+        places: folders, ZIP files (those in a folder or in a ZIP file are read too), notebooks and
+            pictures; and the names under which they are read: for a file, instead of its own;
+            before the names in a folder or ZIP file. "" for their own.
     """
-    files = files or Files()
+    material = Material()
+    try:
+        for path, name in places:
+            _read_place(path, material, name)
+    except SubmissionError as error:
+        return Material(refused=str(error))
+    return material
+
+
+def _read_place(path: Path, material: Material, name: str) -> None:
     prefix = f"{name}/" if name else ""
     try:
         if path.is_dir() and not path.is_symlink():
-            _read_folder(path, files, prefix)
-        else:
-            with _opened(path) as file:
-                suffix = path.suffix.lower()
-                if suffix == ".zip":
-                    read_zip(file, files, prefix)
-                elif suffix == ".ipynb" or is_material(name or path.name):
-                    files.add(name or path.name, file, path.stat().st_size)
-                else:
-                    kind = shown(suffix) or "without a suffix"
-                    raise SubmissionError(f"A file of kind {kind} is no submission. {REMEDY}")
+            _read_folder(path, material, prefix)
+            return
+        with _opened(path) as file:
+            if path.suffix.lower() == ".zip":
+                _read_zip(file, material, prefix)
+            elif _is_read(name or path.name):
+                material.add(name or path.name, file, path.stat().st_size)
+            else:
+                kind = shown(path.suffix.lower()) or "without a suffix"
+                raise SubmissionError(f"A file of kind {kind} is no submission. {REMEDY}")
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise SubmissionError(f"It is a link, which is not followed. {REMEDY}") from None
         raise SubmissionError(f"Cannot be read ({error.strerror or error}).") from None
-    return files
 
 
-def read_all(places: Iterable[tuple[Path, str]], files: Files | None = None) -> Files:
-    """Read all that a student handed in: paths, and the names under which they are read.
-
-    Raises:
-        SubmissionError: as `read_files`.
-    """
-    files = files or Files()
-    for path, name in places:
-        read_files(path, files, name)
-    return files
-
-
-def read_zip(file: BinaryIO, files: Files, prefix: str = "") -> None:
-    """Read a ZIP file; ZIP files in it stay closed.
-
-    Args:
-        file: an open ZIP file.
-        files: where to put what is found.
-        prefix: put before each name.
+def _read_zip(file: BinaryIO, material: Material, prefix: str = "", nested: bool = False) -> None:
+    """Read a ZIP file and the ZIP files in it; those in these stay closed.
 
     Raises:
         SubmissionError: it is damaged or hostile.
     """
     try:
         with zipfile.ZipFile(_Bounded(file)) as archive:
-            for entry in _checked(archive.infolist()):
+            for entry in material.counted(_checked(archive.infolist())):
                 name = prefix + _plain(entry.orig_filename)
-                if _of_interest(name) and not entry.is_dir():
-                    with archive.open(entry) as member:
-                        files.add(name, member, entry.file_size)  # type: ignore[arg-type]
+                if not _of_interest(name) or entry.is_dir():
+                    continue
+                add = material.add_zip if name.lower().endswith(".zip") else material.add
+                if add == material.add_zip and nested:
+                    material.others.append(name)
+                    continue
+                with archive.open(entry) as member:
+                    add(name, member, entry.file_size)  # type: ignore[arg-type]
     except SubmissionError:
         raise
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
@@ -180,10 +219,15 @@ def read_zip(file: BinaryIO, files: Files, prefix: str = "") -> None:
         raise SubmissionError(f"No ordinary ZIP file ({shown(text)}). {REMEDY}") from None
 
 
-def is_material(name: str) -> bool:
-    """Whether grading may need the file itself, besides the notebooks: pictures and runs."""
-    path = PurePosixPath(name)
-    return path.suffix.lower() in PICTURES or path.name in RUN_FILES
+def _run_limit(name: str) -> int:
+    return RUN_FILES.get(PurePosixPath(name).name, -1)
+
+
+def _is_read(name: str) -> bool:
+    """Whether a file is looked at: a notebook, a picture, or of a run."""
+    suffix = PurePosixPath(name).suffix.lower()
+    notebook = suffix == ".ipynb" or name.lower().endswith(RENAMED)
+    return notebook or suffix in PICTURES or _run_limit(name) >= 0
 
 
 def shown(name: str) -> str:
@@ -243,7 +287,7 @@ def _of_interest(name: str) -> bool:
     return not hidden and not PREVIEW.fullmatch(name)
 
 
-def _read_folder(folder: Path, files: Files, prefix: str) -> None:
+def _read_folder(folder: Path, material: Material, prefix: str) -> None:
     """All regular files, sorted; links are not followed."""
     count = 0
     for place, folders, names in os.walk(folder, followlinks=False):
@@ -256,13 +300,13 @@ def _read_folder(folder: Path, files: Files, prefix: str) -> None:
             relative = path.relative_to(folder).as_posix()
             kind = path.lstat().st_mode
             if stat.S_ISLNK(kind):
-                files.notes.append(f"The link {shown(relative)} was not followed.")
+                material.notes.append(f"The link {shown(relative)} was not followed.")
             elif stat.S_ISREG(kind) and _of_interest(relative):
                 with _opened(path) as file:
                     if path.suffix.lower() == ".zip":
-                        read_zip(file, files, f"{prefix}{relative}/")
+                        _read_zip(file, material, f"{prefix}{relative}/")
                     else:
-                        files.add(prefix + relative, file, path.lstat().st_size)
+                        material.add(prefix + relative, file, path.lstat().st_size)
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -5,7 +5,6 @@ instructor download; `plain` is a folder with a folder, ZIP file or notebook for
 `single` is the same, of the single exercise notebook, which is known by what is in it.
 """
 
-import contextlib
 import os
 import re
 import unicodedata
@@ -14,15 +13,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from coursekit.collect.archive import NOT_LOOKED_AT, PICTURES, SubmissionError, read_all, shown
-from coursekit.collect.one_notebook.find import find_single
-from coursekit.collect.saved import read_book
-from coursekit.course import NOTEBOOKS, lesson_names, this_course
+from coursekit.collect.archive import NOT_LOOKED_AT, PICTURES, RENAMED, shown
+from coursekit.course import NOTEBOOKS, lesson_names
 from coursekit.records import SINGLE
 from styletools.errors import StyletoolsError
 
 LAYOUTS = ("auto", "plain", "canvas", "moodle", "nbgrader", "github", "course", "single")
-SAMPLED = 5  # submissions that are opened to see which exercise they are of
 SUFFIXES = {".zip", ".ipynb"}
 CANVAS = re.compile(r"(?P<student>[^_]+)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)")
 MOODLE = re.compile(
@@ -59,7 +55,8 @@ class Handin:
     @property
     def places(self) -> tuple[tuple[Path, str], ...]:
         """The paths, each with the name under which it is read ("": its own)."""
-        if len(self.paths) == 1 and self.paths[0].suffix.lower() != ".ipynb":
+        single = self.paths[0].name.lower().endswith((".ipynb", *RENAMED))
+        if len(self.paths) == 1 and not single:
             return ((self.paths[0], ""),)
         own = tuple(path.name for path in self.paths)
         return tuple(zip(self.paths, self.names or own, strict=True))
@@ -100,8 +97,7 @@ def find_handins(paths: Iterable[Path], layout: str = "auto") -> Found:
             raise LayoutError(f"{path} is not there.")
         if path.is_dir() and not is_submission(path):
             layouts[path] = recognise(path) if layout == "auto" else layout
-            seen = layout == "auto" and layouts[path] == "single"  # each is looked at by itself
-            found, left_out = _READERS["plain" if seen else layouts[path]](path)
+            found, left_out = _READERS[layouts[path]](path)
             handins += found
             skipped += left_out
         else:
@@ -141,19 +137,7 @@ def recognise(folder: Path) -> str:
     holds_assignment = any(ASSIGNMENT.fullmatch(p.name) for e in entries for p in _inside(e))
     if most > half and (most > 1 or holds_assignment):
         return "course"
-    return "single" if _holds_single(entries) else "plain"
-
-
-def _holds_single(entries: Iterable[Path]) -> bool:
-    """Whether most of the first submissions are of the single exercise."""
-    found: list[bool] = []
-    for entry in entries:
-        if len(found) < SAMPLED and (entry.is_dir() or entry.suffix.lower() in SUFFIXES):
-            with contextlib.suppress(SubmissionError, RecursionError, MemoryError):
-                notebooks = read_all(((entry, ""),)).notebooks
-                books = [read_book(name, data) for name, data in notebooks.items()]
-                found.append(find_single(books, this_course()) is not None)
-    return sum(found) > len(found) / 2
+    return "plain"
 
 
 def _single(folder: Path) -> tuple[list[Handin], list[str]]:
@@ -271,7 +255,8 @@ def _split(folder: Path, suffixes: Iterable[str] = SUFFIXES) -> tuple[list[Path]
     """The entries that may be submissions, and what is said of the others."""
     entries, skipped = [], []
     for entry in _entries(folder):
-        if entry.is_dir() or entry.suffix.lower() in suffixes or entry.is_symlink():
+        kind = entry.name.lower().endswith((*suffixes, *RENAMED))
+        if kind or entry.is_dir() or entry.is_symlink():
             entries.append(entry)
         else:
             skipped.append(f"{shown(entry.name)} is no submission; it was left out.")
@@ -292,6 +277,8 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _stem(path: Path) -> str:
+    if path.name.lower().endswith(RENAMED):
+        return path.name[: -len(RENAMED[0])]
     return path.stem if path.suffix.lower() in SUFFIXES else path.name
 
 

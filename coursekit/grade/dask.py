@@ -7,7 +7,6 @@ worker had when it went away is graded by another.
 
 import contextlib
 import pickle
-import tempfile
 import threading
 import time
 import warnings
@@ -15,10 +14,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from coursekit.collect.archive import Files, SubmissionError, is_material, read_all
 from coursekit.collect.names import one_line
 from coursekit.course import course_digest
 from coursekit.grade.grader import Grader
@@ -66,6 +65,25 @@ class Place:
     cores: int = 1
 
 
+class _Waiting:
+    """Orders that wait; they are asked for when there is room, since each holds its files."""
+
+    def __init__(self, orders: Iterable[Any]) -> None:
+        self.back: deque[Any] = deque()  # whose worker went away
+        self._orders = iter(orders)
+
+    @property
+    def empty(self) -> bool:
+        """Whether none is left."""
+        if not self.back:
+            self.back.extend(islice(self._orders, 1))
+        return not self.back
+
+    def take(self) -> Any:
+        """The next one."""
+        return self.back.popleft()
+
+
 class Cluster:
     """The workers of a scheduler.
 
@@ -94,11 +112,11 @@ class Cluster:
         Raises:
             ClusterError: the scheduler does not answer any more, or nobody grades.
         """
-        waiting = deque(orders)
+        waiting = _Waiting(orders)
         busy: dict[Future, tuple[Kind, str]] = {}
         tries: Counter[str] = Counter()
         try:
-            while waiting or busy:
+            while busy or not waiting.empty:
                 there = self._look()
                 self._hand_out(waiting, busy)
                 self.ended.wait(LOOK_SECONDS)
@@ -109,7 +127,7 @@ class Cluster:
                         future.cancel()
                         tries[order.submission.student] += 1
                     if problem and tries[order.submission.student] < TRIES:
-                        waiting.append(order)
+                        waiting.back.append(order)
                     elif problem:
                         message = f"The worker {address} failed: {problem}."
                         yield order, not_graded(order.submission, self.grader.todos, message)
@@ -176,9 +194,9 @@ class Cluster:
                 "start workers, and give the same command again."
             )
 
-    def _hand_out(self, waiting: "deque[Kind]", busy: "dict[Future, tuple[Kind, str]]") -> None:
+    def _hand_out(self, waiting: "_Waiting", busy: "dict[Future, tuple[Kind, str]]") -> None:
         """Give every worker as much as it has room for, and every machine as it has cores."""
-        while waiting:
+        while not waiting.empty:
             taken = Counter(address for _, address in busy.values())
             on = Counter(machine(address) for address in taken.elements())
             free = [
@@ -189,7 +207,7 @@ class Cluster:
             if not free:
                 return
             address = min(free, key=lambda one: taken[one])
-            order = waiting.popleft()
+            order = waiting.take()
             future = self._submit("work", address, self.settings, pack(order.submission))
             busy[future] = order, address
 
@@ -220,35 +238,19 @@ def _result(future: "Future", is_there: bool) -> tuple[Any, str]:
 
 def pack(submission: Submission) -> bytes:
     """A submission with its pictures and runs, without a path of this machine."""
-    pictures: list[tuple[str, bytes]] = []
-
-    class Packed(Files):
-        left = MAX_BYTES
-
-        def add(self, name: str, file: BinaryIO, size: int) -> None:
-            if is_material(name) and size <= self.left:
-                pictures.append((name, file.read(self.left)))
-                self.left -= len(pictures[-1][1])
-
-    if submission.pictures or submission.runs:
-        with contextlib.suppress(SubmissionError):
-            read_all(submission.places, Packed())
-    given = {one.name: getattr(submission, one.name) for one in fields(submission)}
-    del given["places"]
-    return pickle.dumps({**given, "path": submission.path.name, "sent": pictures})
+    files, left = {}, MAX_BYTES
+    for name, data in submission.files.items():
+        if len(data) <= left:
+            files[name] = data
+            left -= len(data)
+    sent = {place.name: getattr(submission, place.name) for place in fields(submission)}
+    return pickle.dumps({**sent, "path": submission.path.name, "files": files})
 
 
-@contextlib.contextmanager
-def unpacked(parcel: bytes) -> Iterator[Submission]:
-    """The submission, with its pictures and runs in a temporary folder."""
-    given = pickle.loads(parcel)
-    with tempfile.TemporaryDirectory(prefix="coursekit-sent-") as folder:
-        path = Path(folder, given.pop("path"))
-        places = []
-        for number, (name, data) in enumerate(given.pop("sent")):
-            places.append((Path(folder, f"{number}{PurePosixPath(name).suffix}"), name))
-            places[-1][0].write_bytes(data)
-        yield Submission(**given, path=path, places=tuple(places))
+def unpacked(parcel: bytes) -> Submission:
+    """The submission that was packed."""
+    sent = pickle.loads(parcel)
+    return Submission(**{**sent, "path": Path(sent["path"])})
 
 
 # --- On a worker ---------------------------------------------------------------------------------
@@ -290,8 +292,7 @@ def introduce(settings: bytes) -> dict[str, Any]:
 
 def work(settings: bytes, parcel: bytes) -> str:
     """The grade of a submission, as JSON."""
-    with unpacked(parcel) as submission:
-        return _workers(settings).grade(submission).to_json()
+    return _workers(settings).grade(unpacked(parcel)).to_json()
 
 
 @lru_cache(maxsize=1)

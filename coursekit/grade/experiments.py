@@ -14,11 +14,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from torch import Tensor
 
-from coursekit.collect.archive import Files, read_all
 from coursekit.course import this_course
 from coursekit.grade.measuring import NOT_HERE, Bench, backbone_of
 from coursekit.grade.pictures import best_match
@@ -165,16 +163,8 @@ def _runs(submission: Submission, chosen: Mapping[str, Record]) -> dict[str, _Ru
 
 def _read(submission: Submission, limits: Mapping[str, int]) -> dict[str, bytes]:
     """Files of a submission, each as far as its limit, and a byte more."""
-    taken: dict[str, bytes] = {}
-
-    class Some(Files):
-        def add(self, name: str, file: BinaryIO, size: int) -> None:
-            if name in limits:
-                taken[name] = file.read(limits[name] + 1)
-
-    if limits:
-        read_all(submission.places, Some())
-    return taken
+    files = submission.files
+    return {name: files[name][: most + 1] for name, most in limits.items() if name in files}
 
 
 def _picture(name: str, record: Record, submission: Submission) -> str:

@@ -160,7 +160,7 @@ class Grader:
         with tempfile.TemporaryDirectory(prefix="coursekit-pictures-") as folder:
             pictures: dict[str, Path] = {}
             if submission.pictures and set(verdicts.REPORTED) & set(answers):
-                pictures = ownpictures.unpack_pictures(submission.places, Path(folder))
+                pictures = ownpictures.unpack_pictures(submission.files, Path(folder))
             judged = self._judge(answers, pictures)
             told = self._diagnoses(answers, judged)
             return [

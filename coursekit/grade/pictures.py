@@ -11,43 +11,32 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 SECONDS = 30
 MIN_SIDE, MAX_PIXELS = 16, 100_000_000  # as in styletools.images
 MAX_BYTES, MAX_FILES = 120_000_000, 200
 
 
-def unpack_pictures(places: Iterable[tuple[Path, str]], folder: Path) -> dict[str, Path]:
-    """Copy a submission's pictures into a folder, under names of ours.
+def unpack_pictures(files: Mapping[str, bytes], folder: Path) -> dict[str, Path]:
+    """Copy a submission's pictures into a folder, under names of ours, for a sandbox to show.
 
     Args:
-        places: of the submission, as it says itself.
+        files: {name: bytes}, of the submission.
         folder: exists, and is empty.
 
     Returns:
-        {name in the submission: file}; none where it cannot be read.
+        {name in the submission: file}; of very many, or very large ones, the first.
     """
-    from coursekit.collect.archive import PICTURES, Files, SubmissionError, read_all
+    from coursekit.collect.archive import PICTURES
 
     copies: dict[str, Path] = {}
     left = MAX_BYTES
-
-    class Copied(Files):
-        def add(self, name: str, file: BinaryIO, size: int) -> None:
-            nonlocal left
-            suffix = PurePosixPath(name).suffix.lower()
-            if suffix in PICTURES and len(copies) < MAX_FILES and size <= left:
-                data = file.read(left + 1)
-                left -= len(data)
-                if left >= 0:
-                    copies[name] = folder / f"{len(copies)}{suffix}"
-                    copies[name].write_bytes(data)
-
-    try:
-        read_all(places, Copied())
-    except SubmissionError:
-        return {}
+    for name, data in files.items():
+        suffix = PurePosixPath(name).suffix.lower()
+        if suffix in PICTURES and len(copies) < MAX_FILES and len(data) <= left:
+            left -= len(data)
+            copies[name] = folder / f"{len(copies)}{suffix}"
+            copies[name].write_bytes(data)
     return copies
 
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -69,7 +69,6 @@ def grade_all(
     grader: Grader | None = None,
     client: "Client | None" = None,
     say: Callable[[str], None] = print,
-    begin: Callable[[int], None] = lambda waiting: None,
     allow_weaker_sandbox: bool = False,
     hidden: Sequence[Path] = (),
 ) -> Iterator[Grade]:
@@ -88,7 +87,6 @@ def grade_all(
         grader: does it all in this process, if it is given.
         client: of a `dask.distributed` scheduler, whose workers grade instead of this machine.
         say: takes what is to be known about them.
-        begin: is told how many submissions there are to grade, after the grades that were there.
         allow_weaker_sandbox: see `Grader`.
         hidden: see `Grader`.
 
@@ -112,34 +110,50 @@ def grade_all(
             remedy = "Or, for submissions that you trust: --unsafe-no-sandbox."
             raise SandboxError(f"{ours.trouble} {remedy}")
         course = f"{ours.digest} {ours.mode}"
-        waiting = []
-        for submission in submissions:
-            path = output / f"{file_name(submission.student)}.json"
-            order = _Order(submission, path, _digest(course, submission))
-            known = None if again else _known(order)
-            if known is not None:
-                yield known
-            else:
-                waiting.append(order)
-        begin(len(waiting))
-        if client is not None:
-            for order, grade in Cluster(client, ours, say).grade(waiting):
-                yield order.keep(grade)
-            return
+        known: list[Grade] = []
+
+        def orders() -> Iterator[_Order]:
+            for submission in submissions:
+                path = output / f"{file_name(submission.student)}.json"
+                order = _Order(submission, path, _digest(course, submission))
+                kept = None if again else _known(order)
+                if kept is None:
+                    yield order
+                else:
+                    known.append(kept)
+
         pool = stack.enter_context(ThreadPoolExecutor(max(1, workers)))
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-        if grader is None:
+        grades: Iterator[Grade]
+        if client is not None:
+            grades = (order.keep(g) for order, g in Cluster(client, ours, say).grade(orders()))
+        elif grader is not None:
+            grades = _graded_here(orders(), partial(graded, grader), pool, workers)
+        else:
             processes = Workers(settings_of(ours), ours.todos)
             stack.callback(processes.close)  # before the threads that wait for them
-            grade_one: Callable[[Submission], Grade] = processes.grade
-        else:
-            grade_one = partial(graded, grader)
-        futures = [
-            pool.submit(lambda order: order.keep(grade_one(order.submission)), order)
-            for order in waiting
-        ]
-        for future in as_completed(futures):
-            yield future.result()
+            grades = _graded_here(orders(), processes.grade, pool, workers)
+        for grade in grades:
+            yield from known
+            known.clear()
+            yield grade
+        yield from known
+
+
+def _graded_here(
+    orders: Iterable[_Order],
+    grade_one: Callable[[Submission], Grade],
+    pool: ThreadPoolExecutor,
+    most: int,
+) -> Iterator[Grade]:
+    """Grades as they come; of what is waiting, no more is read than can be graded at once."""
+    running: set[Future[Grade]] = set()
+    for order in orders:
+        running.add(pool.submit(lambda order: order.keep(grade_one(order.submission)), order))
+        if len(running) > most:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+    yield from (future.result() for future in as_completed(running))
 
 
 def _known(order: _Order) -> Grade | None:

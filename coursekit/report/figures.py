@@ -7,12 +7,10 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from coursekit.collect.archive import SubmissionError, read_all
-from coursekit.collect.layouts import Handin
 from coursekit.collect.names import file_name
 from coursekit.course import Key, Question, this_course
 
@@ -22,28 +20,27 @@ MAX_BYTES = 3_000_000  # of one figure
 MAX_BRACKETS = 1_000_000
 
 
-def save_figures(handin: Handin, folder: Path) -> dict[tuple[str, Key], list[str]]:
+def save_figures(
+    student: str, notebooks: Mapping[str, bytes], folder: Path
+) -> dict[tuple[str, Key], list[str]]:
     """Copy a student's figures into `folder/figures`.
 
     Args:
-        handin: of one student.
+        student: whose they are.
+        notebooks: {name: bytes}.
         folder: of the pages that show them.
 
     Returns:
         {(student, question): paths relative to the folder}; nothing of what cannot be read.
     """
-    try:
-        notebooks = read_all(handin.places).notebooks
-    except SubmissionError:
-        return {}
     found: dict[tuple[str, Key], list[str]] = {}
     for name in sorted(notebooks):
         cells = _cells(notebooks[name])
         for question in this_course().written:
             pictures = list(_above(cells, question))[-MOST_FIGURES:]
             if pictures:
-                key = handin.student, question.key
-                found[key] = [_save(handin.student, *picture, folder) for picture in pictures]
+                key = student, question.key
+                found[key] = [_save(student, *picture, folder) for picture in pictures]
     return found
 
 

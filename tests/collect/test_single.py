@@ -141,7 +141,7 @@ def test_a_class_of_both(tmp_path):
         save(tmp_path / name / "exercise.ipynb", document())
     save(tmp_path / "grace" / "02_gram.ipynb", lesson())
     found = find_handins([tmp_path])
-    assert found.layouts == {tmp_path: "single"}
+    assert found.layouts == {tmp_path: "plain"}
     assert [read_submission(handin).single for handin in found.handins] == [True, True, False]
 
 
@@ -237,7 +237,7 @@ def grades(tmp_path_factory):
     for name, notebook in CLASS.items():
         save(folder / "class" / f"{name}.ipynb", notebook)
     found = find_handins([folder / "class"])
-    assert found.layouts == {folder / "class": "single"}
+    assert found.layouts == {folder / "class": "plain"}
     submissions = [read_submission(handin) for handin in found.handins]
     with grading.Grader() as grader:
         assert grader.trouble == ""

@@ -21,8 +21,8 @@ def graded(monkeypatch):
     """Grading replaced: five points for whoever's answer was read; notes the calls."""
     calls = []
 
-    def grade_all(submissions, output, workers, unsafe_no_sandbox, again, begin, **_):
-        begin(len(submissions))
+    def grade_all(submissions, output, workers, unsafe_no_sandbox, again, **_):
+        submissions = list(submissions)
         calls.append(([s.student for s in submissions], workers, again))
         for submission in submissions:
             broken = submission.student == "zoe"

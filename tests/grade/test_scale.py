@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -24,7 +25,7 @@ from coursekit.class_run import grade_class
 from coursekit.cli import main
 from coursekit.collect import collect
 from coursekit.grade import dask as cluster
-from coursekit.grade import pool, progress
+from coursekit.grade import pool
 from coursekit.grade.pictures import unpack_pictures
 from coursekit.records import Grade
 from styletools.cli import runs as cli_runs
@@ -312,53 +313,62 @@ def test_what_is_sent_is_what_was_handed_in(tmp_path, monkeypatch):
     [submission] = collect([tmp_path / "class"])
     parcel = cluster.pack(submission)
     assert str(tmp_path).encode() not in parcel
-    (tmp_path / "one").mkdir()
-    (tmp_path / "two").mkdir()
-    with cluster.unpacked(parcel) as received:
-        assert received.answers == submission.answers
-        assert received.pictures == submission.pictures
-        assert received.path.suffix == ".zip"
-        sent = unpack_pictures(received.places, tmp_path / "one")
-    here = unpack_pictures(submission.places, tmp_path / "two")
-    assert list(sent) == list(here) == ["b/Ä.JPG", "a/x.png"]
-    assert [p.read_bytes() for p in sent.values()] == [p.read_bytes() for p in here.values()]
-    assert not received.places[0][0].exists()
+    received = cluster.unpacked(parcel)
+    assert received.answers == submission.answers
+    assert received.pictures == submission.pictures
+    assert received.path.suffix == ".zip"
+    assert received.files == {"b/Ä.JPG": photo, "a/x.png": photo[:99]}
+    copies = unpack_pictures(received.files, tmp_path)
+    assert {name: path.read_bytes() for name, path in copies.items()} == received.files
     monkeypatch.setattr(cluster, "MAX_BYTES", 100)
-    with cluster.unpacked(cluster.pack(submission)) as received:
-        assert [name for _, name in received.places] == ["a/x.png"]
+    assert list(cluster.unpacked(cluster.pack(submission)).files) == ["a/x.png"]
 
 
-# --- Progress ------------------------------------------------------------------------------------
+# --- Reading and telling -------------------------------------------------------------------------
 
 
-def test_lines_tell_the_time_left(monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    lines = []
-    with progress.Progress(5, lines.append) as bar:
-        bar.done("ada")  # was there before, a long time ago
-        now[0] = 1000.0
-        bar.begin(4)
-        for name in ("bob", "cleo", "dora", "emil"):
-            now[0] += 3.0
-            bar.done(name)
-    assert lines == [
-        "1/5 ada",
-        "1 were graded before; 4 are to be graded.",
-        "2/5 bob (3.0 s each, 0:00:09 left)",
-        "3/5 cleo (3.0 s each, 0:00:06 left)",
-        "4/5 dora (3.0 s each, 0:00:03 left)",
-        "5/5 emil",
-    ]
+def test_each_hand_in_is_opened_once(stand_in, tmp_path):
+    """Whatever layout, answers, pictures, runs and figures ask of it."""
+    students(tmp_path / "class", "ada", "bob", "carla")
+    (tmp_path / "class/ada/mine.png").write_bytes(b"png")
+    (tmp_path / "class/ada/runs/1").mkdir(parents=True)
+    (tmp_path / "class/ada/runs/1/run.json").write_text("{}")
+    pack(tmp_path / "class/dora.zip", {"02_gram.ipynb": notebook(), "mine.png": b"png"})
+    opened = Counter()
+
+    def note(event, arguments):
+        if event == "open" and str(arguments[0]).startswith(str(tmp_path / "class")):
+            opened[Path(arguments[0]).relative_to(tmp_path / "class").as_posix()] += noting[0]
+
+    noting = [1]
+    sys.addaudithook(note)
+    grade_class([tmp_path / "class"], tmp_path / "grades", workers=2, say=lambda line: None)
+    noting[0] = 0
+    files = {p.relative_to(tmp_path / "class").as_posix()
+             for p in (tmp_path / "class").rglob("*") if p.is_file()}  # fmt: skip
+    assert {name: opened[name] for name in files} == dict.fromkeys(files, 1)
 
 
-def test_a_terminal_has_a_bar(monkeypatch, capfd):
+def test_what_waits_is_not_read(stand_in, tmp_path):
+    """Files of no more submissions are in memory than are graded at the same time, and one."""
+    found = students(tmp_path / "class", *"abcdefgh")
+    read, graded = [], []
+
+    def coming():
+        for submission in found:
+            read.append(submission.student)
+            assert len(read) - len(graded) <= 2 + 2
+            yield submission
+
+    for grade in pool.grade_all(coming(), tmp_path / "kept", workers=2):
+        graded.append(grade.student)
+    assert sorted(graded) == read == list("abcdefgh")
+
+
+def test_a_terminal_has_a_bar(stand_in, tmp_path, monkeypatch, capfd):
+    students(tmp_path / "class", "ada", "bob")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     lines = []
-    with progress.Progress(3, lines.append) as bar:
-        bar.done("ada")
-        bar.begin(2)
-        bar.done("bob")
-        assert (bar.bar.n, bar.bar.total, bar.bar.initial) == (2, 3, 1)
-    assert lines[-1] == "2/3 bob"
-    assert "2/3" in capfd.readouterr().err
+    grade_class([tmp_path / "class"], tmp_path / "grades", workers=1, say=lines.append)
+    assert [line.split()[0] for line in lines if line[0].isdigit()] == ["1/2", "2/2"]
+    assert "2/2" in capfd.readouterr().err

@@ -198,8 +198,8 @@ def test_the_picture_that_the_lesson_saves_stands_in_for_the_run_s_own(work):
 
 
 def test_a_scheduler_s_worker_sees_the_same(work):
-    with cluster.unpacked(cluster.pack(work.submission())) as sent:
-        assert tuning.judge(sent, "bubblewrap") == work.judged()
+    sent = cluster.unpacked(cluster.pack(work.submission()))
+    assert tuning.judge(sent, "bubblewrap") == work.judged()
 
 
 # --- Honest, and different -----------------------------------------------------------------------

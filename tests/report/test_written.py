@@ -9,6 +9,7 @@ import pytest
 from support.handins import code, find, notebook, save
 
 from coursekit.collect import read_submission
+from coursekit.collect.archive import read_material
 from coursekit.collect.layouts import find_handins
 from coursekit.course import this_course
 from coursekit.records import Answer, Grade, Outcome, Submission
@@ -197,7 +198,7 @@ def test_figures_of_the_run_above_are_shown_and_nothing_else(tmp_path):
     document["cells"].insert(0, code("plot()", outputs=[picture(early)]))
     save(tmp_path / "class/ada/02_gram.ipynb", document)
     (handin,) = find_handins([tmp_path / "class"]).handins
-    found = save_figures(handin, tmp_path / "out")
+    found = save_figures("ada", read_material(handin.places).notebooks, tmp_path / "out")
     ((name,),) = found.values()
     assert list(found) == [("ada", KEY)]
     assert (tmp_path / "out" / name).read_bytes() == PNG
@@ -209,5 +210,5 @@ def test_what_cannot_be_read_has_no_figures(tmp_path):
     (tmp_path / "class/ada.zip").write_bytes(b"PK")
     (tmp_path / "class/bob.ipynb").write_text('{"cells": [' + "[" * 100_000)
     for handin in find_handins([tmp_path / "class"]).handins:
-        assert save_figures(handin, tmp_path) == {}
+        assert save_figures("ada", read_material(handin.places).notebooks, tmp_path) == {}
         assert read_submission(handin).refused
