@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from styletools.course.handin.read import Cell, Notebook, collect, read_notebook
+from styletools.course.handin.read import Cell, Notebook, read_notebook, read_work
 from styletools.course.todos import TODOS
 
 SECONDS = 300.0  # for a notebook
@@ -31,7 +31,7 @@ def check_folder(folder: Path, seconds: float = SECONDS) -> Iterator[tuple[str, 
     Yields:
         A line to print, and whether all is well as far as it goes.
     """
-    work = collect(folder)
+    work = read_work(folder)
     for notebook in work.notebooks.values():
         if any(cell.grade_id in TODOS for cell in notebook.cells):
             yield from _check_apart(notebook.path, seconds)

@@ -1,6 +1,7 @@
 """Handing in: what is missing is named, and what is written is whole, safe and the same twice."""
 
 import base64
+import dataclasses
 import datetime
 import io
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from markupsafe import escape
 from nbformat import v4
 from PIL import Image
 from support.runs import keep
@@ -393,10 +395,10 @@ def test_report_holds_all_that_the_assignment_asks_for(packed):
     for value in [*list(vars(AUTHOR).values())[:-1], "30 November 2026"]:
         assert value in plain
     for name, title in ((todo.name, todo.title) for todo in notebooks.TODOS.values()):
-        assert html.escape(title) in page
+        assert escape(title) in page
         assert name == "own_pictures" or f"# {name}" in plain
     for _, title in notebooks.RUNS.values():
-        assert html.escape(title) in page
+        assert escape(title) in page
     assert plain.count(TEXT) == len(notebooks.WRITTEN)
     # cover, own content, 2 results, base run, 4 experiments, comparison
     assert page.count("<img") == 10
@@ -428,7 +430,7 @@ def test_failure_leaves_what_was_there(folder, monkeypatch):
     def fail(*_):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(pdf, "render", fail)
+    monkeypatch.setattr(pdf, "report_pdf", fail)
     with pytest.raises(OSError, match="full"):
         handin.submit(AUTHOR, folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
@@ -486,28 +488,29 @@ x = "<script>"
 
 def composed(source, pictures=None):
     prose = report.Prose(source, pictures or {})
-    return report.Report(AUTHOR, None, (), (prose, report.Code(source), report.Output(source)))
+    return report.Report(AUTHOR, None, (), (prose, report.Listing(source), report.Output(source)))
 
 
 def test_students_html_stays_text():
-    page = html.render(composed(HOSTILE)).partition("<main>")[2]
+    page = html.report_page(composed(HOSTILE)).partition("<main>")[2]
     assert not re.search(r"<script|<img src=x|<b onclick|<i>|href=.(javascript|data)", page)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "example.org/x.png" not in re.sub(r"<pre.*?</pre>", "", page, flags=re.DOTALL)
 
 
 def test_markdown_is_rendered():
-    page = html.render(composed(HOSTILE)).partition("<main>")[2]
+    page = html.report_page(composed(HOSTILE)).partition("<main>")[2]
     for tag in ("<strong>bold</strong>", "<ol>", "<ul>", "<table>", "<blockquote>", "<h4>"):
         assert tag in page
     assert 'class="formula"' in page
 
 
 def test_anything_can_be_printed():
-    assert pdf.render(composed(HOSTILE)).startswith(b"%PDF-")
-    assert pdf.render(composed("x" * 5000 + "\n" + "word " * 3000)).startswith(b"%PDF-")
-    assert pdf.render(composed(f"| a |\n|---|\n| {'word ' * 3000} |"))
-    assert pdf.render(composed("\n".join(["- " * 40, "> " * 40, "*" * 99, "|" * 99, "$$", "["])))
+    assert pdf.report_pdf(composed(HOSTILE)).startswith(b"%PDF-")
+    assert pdf.report_pdf(composed("x" * 5000 + "\n" + "word " * 3000)).startswith(b"%PDF-")
+    assert pdf.report_pdf(composed(f"| a |\n|---|\n| {'word ' * 3000} |"))
+    odd = ["- " * 40, "> " * 40, "*" * 99, "|" * 99, "$$", "["]
+    assert pdf.report_pdf(composed("\n".join(odd)))
 
 
 def test_long_code_wraps():
@@ -521,9 +524,9 @@ def test_long_code_wraps():
 
 def test_pasted_picture_is_shown():
     shown = report.encode(picture())
-    page = html.render(composed("![mine](attachment:a.png)", {"a.png": shown}))
+    page = html.report_page(composed("![mine](attachment:a.png)", {"a.png": shown}))
     assert page.count("<img") == 1
-    assert pdf.render(composed("![mine](attachment:a.png)", {"a.png": shown}))
+    assert pdf.report_pdf(composed("![mine](attachment:a.png)", {"a.png": shown}))
 
 
 @pytest.mark.parametrize(
@@ -544,6 +547,87 @@ def test_formulas_of_the_lessons_are_drawn(tex):
 
 def test_unknown_formula_is_shown_as_it_was_written():
     assert markdown.formula(r"\begin{aligned} x \end{aligned}") is None
+
+
+LINKED = (
+    TEXT
+    + """
+
+![my loss curve](figures/my%20curve.png) and, in code, `<img src="nothing.png">`
+
+<img width=300 src="figures/second.png">
+"""
+)
+
+
+def explain(folder, source):
+    def write(cells):
+        cell_of(cells, "gram_matrix_explanation")["source"] = source
+        return cells
+
+    change(folder, "02_gram", write)
+
+
+def test_linked_pictures_are_shown_and_packed(folder):
+    (folder / "figures").mkdir()
+    for name, colour in (("my curve.png", "lime"), ("second.png", "navy")):
+        (folder / "figures" / name).write_bytes(picture(colour))
+    explain(folder, LINKED)
+    assert handin.check(folder) == []
+    with zipfile.ZipFile(handin.submit(AUTHOR, folder)) as archive:
+        root = archive.namelist()[0].split("/")[0]
+        for name, colour in (("my curve.png", "lime"), ("second.png", "navy")):
+            assert archive.read(f"{root}/figures/{name}") == picture(colour)
+            shown = base64.b64encode(picture(colour))
+            assert shown in archive.read(f"{root}/report.html")
+        assert "&lt;img src=" in archive.read(f"{root}/report.html").decode()
+        with_pictures = archive.read(f"{root}/report.pdf")
+    explain(folder, TEXT)
+    with zipfile.ZipFile(handin.submit(AUTHOR, folder)) as archive:
+        assert (
+            with_pictures.count(b"/Image")
+            == archive.read(f"{root}/report.pdf").count(b"/Image") + 2
+        )
+
+
+def test_linked_pictures_that_cannot_go_along_are_named(folder, capsys):
+    explain(folder, TEXT + " ![a](figures/gone.png) ![b](https://example.org/b.png)")
+    problems = handin.check(folder)
+    assert [p.what for p in problems] == [
+        "its picture figures/gone.png does not exist",
+        "its picture https://example.org/b.png is not a file, so it is not fetched",
+    ]
+    assert {p.where for p in problems} == {"02_gram.ipynb · gram_matrix_explanation"}
+    assert handin.submit(AUTHOR, folder, allow_incomplete=True)
+    page = (folder / "submission" / "report.html").read_text("utf-8")
+    assert "The picture figures/gone.png could not be shown." in page
+    (folder / "figures").mkdir()
+    (folder / "figures" / "gone.png").write_text("no picture")
+    explain(folder, TEXT + " ![a](figures/gone.png)")
+    assert handin.submit(AUTHOR, folder)
+    page = (folder / "submission" / "report.html").read_text("utf-8")
+    assert "The picture figures/gone.png could not be shown." in page
+
+
+@pytest.mark.parametrize(
+    ("text", "scripts"),
+    [
+        ("ग्राम मैट्रिक्स", ["Devanagari"]),
+        ("مصفوفة غرام, מטריצת", ["Arabic", "Hebrew"]),
+        ("เมทริกซ์ 🎨👍", ["Thai", "emoji"]),
+        ("그람 행렬, グラム行列, 格拉姆矩阵, Грам, Ελληνικά, Zoë → ⇒ ≈ ✓", []),
+    ],
+)
+def test_what_the_pdf_cannot_show_is_said_before_handing_in(folder, capsys, text, scripts):
+    assert pdf.unshown_scripts(text) == scripts
+    says = f"report.pdf cannot show {', '.join(scripts)} as written; report.html shows it."
+    explain(folder, f"{TEXT} {text}")
+    handin.check(folder)
+    assert (says in capsys.readouterr().out) == bool(scripts)
+    explain(folder, TEXT)
+    handin.submit(dataclasses.replace(AUTHOR, professor=text), folder)
+    assert (says in capsys.readouterr().out) == bool(scripts)
+    assert text in (folder / "submission" / "report.html").read_text("utf-8")
 
 
 def test_large_picture_becomes_smaller():

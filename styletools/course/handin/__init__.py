@@ -19,7 +19,7 @@ from PIL import Image
 
 from styletools._files import atomic_path, write_text
 from styletools.course.handin import html
-from styletools.course.handin.read import Problem, Work, collect
+from styletools.course.handin.read import Problem, Work, linked_in, read_work
 from styletools.course.handin.report import Author, Report, all_pictures, compose
 from styletools.course.todos import TODOS, WRITTEN
 
@@ -42,7 +42,7 @@ def check(folder: str | Path = ".") -> list[Problem]:
     Returns:
         Nothing but an empty list, if all is there.
     """
-    work = _with_runs(collect(folder))
+    work = _with_scripts(_with_runs(read_work(folder)))
     _print(work, list(work.problems))
     return list(work.problems)
 
@@ -66,7 +66,8 @@ def submit(
         no lesson at all.
     """
     folder = Path(folder)
-    work = _with_runs(collect(folder))
+    names = [str(getattr(author, field.name)) for field in fields(author)]
+    work = _with_scripts(_with_runs(read_work(folder)), *names)
     problems = [*_unnamed(author), *work.problems]
     if problems and not (allow_incomplete and work.notebooks):
         _print(work, problems)
@@ -75,7 +76,7 @@ def submit(
     from styletools.course.handin import pdf  # its fonts take a moment
 
     report = compose(author, replace(work, problems=tuple(problems)))
-    page, document = html.render(report), pdf.render(report)
+    page, document = html.report_page(report), pdf.report_pdf(report)
     packed = _pack(report, work, page, document)
     write_text(folder / output / "report.html", page)
     _write(folder / output / "report.pdf", document)
@@ -107,6 +108,23 @@ def _with_runs(work: Work) -> Work:
     good = [name for name, finding in findings.items() if finding.status == "passed"]
     says = f"{RUNS_FOLDER}: {', '.join(good)} are there and agree with what is asked for"
     return replace(work, problems=tuple(problems), notes=tuple(notes), runs=says if good else "")
+
+
+def _with_scripts(work: Work, *names: str) -> Work:
+    """With a note on what the PDF cannot show of the names and of the answers."""
+    sources = [
+        cell.source
+        for notebook in work.notebooks.values()
+        for cell in notebook.cells
+        if cell.grade_id in WRITTEN or cell.grade_id in TODOS
+    ]
+    text = "\n".join([*names, *sources])
+    if max(text, default="") < "\u0250":  # letters of western languages: all fonts have them
+        return work
+    from styletools.course.handin import pdf  # its fonts take a moment
+
+    says = pdf.lacking(text)
+    return replace(work, notes=(*work.notes, f"{says} Hand in both.")) if says else work
 
 
 def _print(work: Work, problems: list[Problem]) -> None:
@@ -155,6 +173,9 @@ def _pack(report: Report, work: Work, page: str, document: bytes) -> bytes:
         name = path.relative_to(work.folder).as_posix()
         if "/." not in name and _is_picture(path):
             files[name] = path.read_bytes()
+    for path in linked_in(work):
+        if path.is_relative_to(work.folder.resolve()) and _is_picture(path):
+            files[path.relative_to(work.folder.resolve()).as_posix()] = path.read_bytes()
     for name, data in _packed_runs(work).items():
         files[f"{RUNS_FOLDER}/{name}"] = data
     for name, picture in all_pictures(report):

@@ -4,6 +4,7 @@ import io
 import re
 from dataclasses import dataclass
 from functools import cache
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
@@ -16,6 +17,9 @@ REPLACEMENTS = {  # what matplotlib does not know: what is near to it
     r"\\[bB]igg?[lrm]?(?![A-Za-z])": "",
     r"\^\s*(\\top(?![A-Za-z])|\{\s*\\top\s*\})": r"^{\\mathrm{T}}",
 }
+IMG_TAG = re.compile(
+    r"""(`+.*?`+)|<img\b[^>]*?\bsrc\s*=\s*["']([^"'<>]+)["'][^>]*>""", re.DOTALL | re.I
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,23 @@ def parser() -> MarkdownIt:
         .enable(["table", "strikethrough"])
         .use(dollarmath_plugin, double_inline=True, allow_labels=False)
     )
+
+
+def with_pictures(text: str) -> str:
+    """The text with each <img> tag, which Jupyter shows too, as a picture of markdown."""
+    return IMG_TAG.sub(lambda tag: tag[1] or f"![picture](<{tag[2]}>)", text)
+
+
+def picture_name(source: object) -> str:
+    """How a picture's address names an attachment, or a file."""
+    return unquote(str(source or "")).removeprefix("attachment:")
+
+
+def linked_pictures(text: str) -> list[str]:
+    """Paths and addresses of the pictures in a text, but for those that are pasted into it."""
+    tokens = [inner for token in parser().parse(text) for inner in token.children or ()]
+    sources = [str(token.attrGet("src")) for token in tokens if token.type == "image"]
+    return [picture_name(source) for source in sources if not source.startswith("attachment:")]
 
 
 @cache

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import tempfile
+import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import groupby
@@ -64,7 +65,14 @@ FAMILIES = {  # matplotlib ships these fonts; the keys are our names for them
         "DejaVuSansMono-BoldOblique",
     ),
 }
-CJK = "STSong-Light"  # not embedded: every reader brings one
+CJK, HANGUL = "STSong-Light", "HYSMyeongJo-Medium"  # not embedded: every reader brings them
+SHAPED = set(
+    """
+    ARABIC BENGALI DEVANAGARI GUJARATI GURMUKHI HEBREW KANNADA KHMER LAO MALAYALAM MONGOLIAN
+    MYANMAR NKO ORIYA SINHALA SYRIAC TAMIL TELUGU THAANA THAI TIBETAN
+    """.split()  # noqa: SIM905
+)
+"""Scripts whose letters join, stack or run from the right, which reportlab does not do."""
 
 BODY = ParagraphStyle("body", fontName="Text", fontSize=11, leading=15.5, textColor=INK,
                       spaceAfter=6, autoLeading="max")  # fmt: skip
@@ -101,7 +109,7 @@ CONTENTS = [
 ]
 
 
-def render(report: model.Report) -> bytes:
+def report_pdf(report: model.Report) -> bytes:
     """The PDF's bytes; the same for the same report."""
     _register_fonts()
     buffer = io.BytesIO()
@@ -134,6 +142,31 @@ def render(report: model.Report) -> bytes:
             story += layout.block(block)
         document.multiBuild(story)
     return buffer.getvalue()
+
+
+def unshown_scripts(text: str) -> list[str]:
+    """The scripts of a text that the PDF cannot show as they are written; the page can."""
+    found = []
+    for character in dict.fromkeys(text):
+        script = unicodedata.name(character, "").partition(" ")[0]
+        if script in SHAPED:
+            found.append(script.capitalize())
+        elif unicodedata.category(character) == "So" and not _has_glyph(character):
+            found.append("emoji")
+        elif unicodedata.category(character)[0] == "L" and not _has_glyph(character):
+            found.append(f"{script.capitalize()} letters")
+    return sorted(set(found))
+
+
+def lacking(text: str) -> str:
+    """A sentence on what of a text the PDF cannot show; "" if it shows all."""
+    scripts = ", ".join(unshown_scripts(text))
+    return f"report.pdf cannot show {scripts} as written; report.html shows it." if scripts else ""
+
+
+def _has_glyph(character: str) -> bool:
+    _register_fonts()
+    return bool(_font_of(character, "Text"))
 
 
 class _Heading(Paragraph):
@@ -192,6 +225,7 @@ def _cover(report: model.Report) -> list[Flowable]:
         picture,
         Spacer(1, 8 * mm),
         Table(rows, [30 * mm, 70 * mm], style=middle, splitInRow=1),
+        *([Paragraph(says, SMALL_PRINT)] if (says := lacking(report.text)) else []),
     ]
 
 
@@ -208,6 +242,7 @@ class _Layout:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.pictures: dict[str, model.ReportPicture] = {}  # of the text that is laid out
 
     def block(self, block: model.Block) -> list[Flowable]:
         match block:
@@ -222,7 +257,7 @@ class _Layout:
                 mark = {"good": "✓ ", "bad": "✗ "}.get(tone, "")
                 style = ParagraphStyle(tone, SMALL_PRINT, textColor=TONES[tone], spaceAfter=6)
                 return [Paragraph(_marked(mark + text, "Sans"), style)]
-            case model.Code(source):
+            case model.Listing(source):
                 return [_listing(_code(source), CODE)]
             case model.Output(text):
                 return [_listing(_code(text, plain=True), OUTPUT)]
@@ -230,34 +265,29 @@ class _Layout:
                 return _figures(block)
             case model.Prose(text, pictures):
                 tree = SyntaxTreeNode(markdown.parser().parse(text))
-                return [
-                    flowable for node in tree.children for flowable in self._prose(node, pictures)
-                ]
+                self.pictures = pictures
+                return [flowable for node in tree.children for flowable in self._prose(node)]
 
-    def _prose(
-        self, node: SyntaxTreeNode, pictures: dict[str, model.Picture], style: ParagraphStyle = BODY
-    ) -> Iterator[Flowable]:
+    def _prose(self, node: SyntaxTreeNode, style: ParagraphStyle = BODY) -> Iterator[Flowable]:
         """A markdown block as flowables."""
         children = node.children
         match node.type:
             case "paragraph":
                 yield Paragraph(self._inline(children, style.fontSize), style)
                 sources = [str(n.attrGet("src")) for n in node.walk() if n.type == "image"]
-                found = [pictures.get(source.removeprefix("attachment:")) for source in sources]
+                found = [self.pictures.get(markdown.picture_name(source)) for source in sources]
                 yield from (_image(picture, WIDTH, 90 * mm) for picture in found if picture)
             case "heading":
                 yield Paragraph(self._inline(children, HEADINGS[3].fontSize), HEADINGS[3])
             case "bullet_list" | "ordered_list":
                 items = [
-                    ListItem(
-                        [f for child in item.children for f in self._prose(child, pictures, style)]
-                    )
+                    ListItem([f for child in item.children for f in self._prose(child, style)])
                     for item in children
                 ]
                 yield _list(items, node.type == "ordered_list", str(node.attrGet("start") or 1))
             case "blockquote":
                 for child in children:
-                    yield from self._prose(child, pictures, QUOTE)
+                    yield from self._prose(child, QUOTE)
             case "fence" | "code_block":
                 yield _listing(_code(node.content.rstrip("\n")), LONG_CODE)
             case "math_block":
@@ -293,7 +323,7 @@ class _Layout:
                 case "math_inline_double":
                     parts.append(f"<br/>{self._formula(node.content, 1.1 * size)}<br/>")
                 case "image":
-                    if not str(node.attrGet("src")).startswith("attachment:"):
+                    if markdown.picture_name(node.attrGet("src")) not in self.pictures:
                         parts.append(_marked(f"[{node.content or 'picture'}]", "Text"))
                 case "link":
                     address = quoteattr(str(node.attrGet("href")))
@@ -346,7 +376,7 @@ def _figures(block: model.Figures) -> list[Flowable]:
     return story
 
 
-def _image(picture: model.Picture, width: float, height: float) -> Image:
+def _image(picture: model.ReportPicture, width: float, height: float) -> Image:
     scale = min(width / picture.width, height / picture.height, 72 / 96)
     size = (picture.width * scale, picture.height * scale)
     image = Image(io.BytesIO(picture.data), *size, hAlign="CENTER")
@@ -408,6 +438,8 @@ def _font_of(character: str, font: str) -> str:
     for name in (font, "Sans"):
         if character.isspace() or ord(character) in pdfmetrics.getFont(name).face.charToGlyph:
             return name
+    if "\uac00" <= character <= "\ud7a3" or "\u1100" <= character <= "\u318f":
+        return HANGUL
     wide = "\u1100" <= character <= "\uffef" or "\U00020000" <= character <= "\U0003ffff"
     return CJK if wide else ""
 
@@ -421,5 +453,6 @@ def _register_fonts() -> None:
             pdfmetrics.registerFont(TTFont(name, folder / f"{file}.ttf"))
         keys = ("normal", "bold", "italic", "boldItalic")
         pdfmetrics.registerFontFamily(family, **dict(zip(keys, names, strict=True)))
-    pdfmetrics.registerFont(UnicodeCIDFont(CJK))
-    pdfmetrics.registerFontFamily(CJK, normal=CJK, bold=CJK, italic=CJK, boldItalic=CJK)
+    for name in (CJK, HANGUL):
+        pdfmetrics.registerFont(UnicodeCIDFont(name))
+        pdfmetrics.registerFontFamily(name, normal=name, bold=name, italic=name, boldItalic=name)

@@ -6,13 +6,14 @@ import binascii
 import hashlib
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
+from styletools.course.handin import markdown
 from styletools.course.todos import LESSONS, RUNS, TODOS, WRITTEN
 
 # What the student release puts where an answer belongs.
@@ -123,7 +124,7 @@ def read_notebook(path: Path) -> Notebook:
         raise ValueError("is damaged: it does not hold a notebook") from error
 
 
-def collect(folder: str | Path) -> Work:
+def read_work(folder: str | Path) -> Work:
     """Read every notebook of `folder`, and find out what a complete hand-in still lacks."""
     folder = Path(folder)
     problems: list[Problem] = []
@@ -203,6 +204,23 @@ def named_pictures(notebook: Notebook) -> dict[str, str]:
     return found
 
 
+def linked_files(notebook: Notebook, sources: Iterable[str]) -> dict[str, Path]:
+    """{source: file} of the pictures that a text shows by their paths; addresses are left out."""
+    local = [source for source in sources if not re.match(r"[a-z][a-z0-9+.-]+:", source, re.I)]
+    return {source: notebook.path.parent / Path(source).expanduser() for source in local}
+
+
+def linked_in(work: Work) -> list[Path]:
+    """The files of all pictures that written answers show by their paths."""
+    found = []
+    for notebook in work.notebooks.values():
+        for cell in notebook.cells:
+            if cell.kind == "markdown" and cell.grade_id in WRITTEN:
+                sources = markdown.linked_pictures(markdown.with_pictures(cell.source))
+                found += [path.resolve() for path in linked_files(notebook, sources).values()]
+    return [path for path in dict.fromkeys(found) if path.is_file()]
+
+
 def _missing(lesson: str, notebook: Notebook, folder: Path) -> Iterator[Problem]:
     """What one lesson lacks."""
     file = notebook.path.name
@@ -225,8 +243,25 @@ def _missing(lesson: str, notebook: Notebook, folder: Path) -> Iterator[Problem]
             if is_unwritten(notebook.cells[positions[0]]):
                 remedy = "Double-click the cell, write your answer, press Shift+Enter and save."
                 yield Problem(where, "the text is still to be written", remedy)
+            else:
+                yield from _unlinked(where, notebook, notebook.cells[positions[0]])
         elif notebook.executed:
             yield from _unanswered(name, where, notebook, notebook.cells[positions[0]], folder)
+
+
+def _unlinked(where: str, notebook: Notebook, cell: Cell) -> Iterator[Problem]:
+    """Pictures that a text shows, and that cannot go along."""
+    sources = markdown.linked_pictures(markdown.with_pictures(COMMENT.sub("", cell.source)))
+    files = linked_files(notebook, sources)
+    for source in dict.fromkeys(sources):
+        if source not in files:
+            remedy = "Save the picture beside the notebook, and give its path instead."
+            yield Problem(
+                where, f"its picture {source} is not a file, so it is not fetched", remedy
+            )
+        elif not files[source].is_file():
+            remedy = "Put the file there, correct the path, or paste the picture into the text."
+            yield Problem(where, f"its picture {source} does not exist", remedy)
 
 
 def _unanswered(

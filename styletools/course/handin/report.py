@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from styletools._files import file_sha256
+from styletools.course.handin import markdown
 from styletools.course.handin.read import (
     COMMENT,
     Cell,
@@ -18,6 +19,7 @@ from styletools.course.handin.read import (
     cells_after,
     cells_before,
     is_unwritten,
+    linked_files,
     named_pictures,
 )
 from styletools.course.todos import CLAIMS, RUNS, TODOS
@@ -45,7 +47,7 @@ class Author:
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReportPicture:
     """An encoded picture with its size in pixels."""
 
     data: bytes
@@ -69,7 +71,7 @@ class Prose:
     """Markdown; `pictures` are those pasted into it, by name."""
 
     markdown: str
-    pictures: dict[str, Picture] = field(default_factory=dict)
+    pictures: dict[str, ReportPicture] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Code:
+class Listing:
     """The student's Python."""
 
     source: str
@@ -97,7 +99,7 @@ class Output:
 class Figures:
     """Pictures: side by side if they are small and alike, else one below the other."""
 
-    pictures: tuple[Picture, ...]
+    pictures: tuple[ReportPicture, ...]
 
     @property
     def side_by_side(self) -> bool:
@@ -114,7 +116,7 @@ class Note:
     text: str
 
 
-Block = Heading | Prose | Label | Code | Output | Figures | Note
+Block = Heading | Prose | Label | Listing | Output | Figures | Note
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,18 @@ class Report:
     """The whole report."""
 
     author: Author
-    cover: Picture | None
+    cover: ReportPicture | None
     missing: tuple[str, ...]
     blocks: tuple[Block, ...]
+
+    @property
+    def text(self) -> str:
+        """Its words and code, in no particular form."""
+        author = [str(getattr(self.author, entry.name)) for entry in fields(self.author)]
+        words = (
+            getattr(b, name, "") for b in self.blocks for name in ("markdown", "source", "text")
+        )
+        return "\n".join([*author, *words, *self.missing])
 
     @property
     def date(self) -> str:
@@ -167,7 +178,7 @@ def compose(author: Author, work: Work) -> Report:
     return Report(author, cover, missing, tuple(blocks))
 
 
-def encode(data: bytes, caption: str = "") -> Picture | None:
+def encode(data: bytes, caption: str = "") -> ReportPicture | None:
     """A picture fit for the report: no larger than it needs to be. None if it is broken."""
     try:
         with Image.open(io.BytesIO(data)) as opened:
@@ -181,10 +192,10 @@ def encode(data: bytes, caption: str = "") -> Picture | None:
         image = _on_white(image)
         image.thumbnail((WIDEST, TALLEST), Image.Resampling.LANCZOS)
         data, kind = _saved(image)
-    return Picture(data, kind, image.width, image.height, caption)
+    return ReportPicture(data, kind, image.width, image.height, caption)
 
 
-def all_pictures(report: Report) -> Iterator[tuple[str, Picture]]:
+def all_pictures(report: Report) -> Iterator[tuple[str, ReportPicture]]:
     """Each picture of the report with a file name that says where it stands."""
     section, count = "", 0
     for block in report.blocks:
@@ -203,7 +214,7 @@ def _todos(notebook: Notebook, verdicts: dict[str, str]) -> Iterator[Block]:
         name = cell.grade_id
         if name in TODOS:
             yield Heading(2, TODOS[name].title, name)
-            yield Code(_source(cell))
+            yield Listing(_source(cell))
             status = verdicts.get(name, "not run")
             tone = {"passed": "good", "not run": "plain", "different": "plain"}.get(status, "bad")
             text = "visible checks passed" if status == "passed" else f"visible checks: {status}"
@@ -216,7 +227,7 @@ def _todos(notebook: Notebook, verdicts: dict[str, str]) -> Iterator[Block]:
 def _run(notebook: Notebook | None, name: str) -> Iterator[Block]:
     """A run: its settings, its pictures, its numbers, and what the student concludes."""
     cells = cells_before(notebook, f"{name}_inference") if notebook else []
-    yield from (Code(_source(cell)) for cell in cells if cell.grade_id == name)
+    yield from (Listing(_source(cell)) for cell in cells if cell.grade_id == name)
     pictures = _shown(cells)
     yield Figures(tuple(pictures)) if pictures else Note("bad", "No picture was saved.")
     printed = "\n".join(filter(None, map(_printed, cells)))
@@ -229,21 +240,27 @@ def _run(notebook: Notebook | None, name: str) -> Iterator[Block]:
 def _written(notebook: Notebook | None, name: str) -> Iterator[Block]:
     position = notebook.find(name) if notebook else []
     cell = notebook.cells[position[0]] if notebook and position else None
-    if cell is None or is_unwritten(cell):
+    if notebook is None or cell is None or is_unwritten(cell):
         yield Note("bad", "Not written yet.")
         return
-    pasted = {name: encode(data, name) for name, data in cell.attachments.items()}
-    text = COMMENT.sub("", cell.source).strip()
-    yield Prose(text, {name: picture for name, picture in pasted.items() if picture})
+    text = markdown.with_pictures(COMMENT.sub("", cell.source).strip())
+    pictures = {name: encode(data, name) for name, data in cell.attachments.items()}
+    linked = [source for source in markdown.linked_pictures(text) if source not in pictures]
+    for source, file in linked_files(notebook, linked).items():
+        pictures[source] = encode(file.read_bytes(), source) if file.is_file() else None
+    yield Prose(text, {name: picture for name, picture in pictures.items() if picture})
+    for source in dict.fromkeys(linked):
+        if not pictures.get(source):
+            yield Note("bad", f"The picture {source} could not be shown.")
 
 
 def _source(cell: Cell) -> str:
-    """Code without nbgrader's marks."""
+    """Listing without nbgrader's marks."""
     lines = [line for line in cell.source.split("\n") if not SOLUTION_MARK.search(line)]
     return "\n".join(lines).strip("\n")
 
 
-def _shown(cells: list[Cell]) -> list[Picture]:
+def _shown(cells: list[Cell]) -> list[ReportPicture]:
     """The pictures that cells show."""
     return [shown for cell in cells for data in cell.pictures if (shown := encode(data))]
 
@@ -268,7 +285,7 @@ def _printed(cell: Cell) -> str:
     return "\n".join(lines)
 
 
-def _own_pictures(notebook: Notebook, folder: Path) -> list[Picture]:
+def _own_pictures(notebook: Notebook, folder: Path) -> list[ReportPicture]:
     """The student's content and style, where the notebook names them as files."""
     found = []
     for role, path in named_pictures(notebook).items():
