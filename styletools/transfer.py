@@ -17,7 +17,6 @@ from styletools.engine.checkpoint import (
     Ended,
     NotFiniteError,
     Row,
-    State,
     identity_of,
     key_of,
     picture_sha256,
@@ -38,7 +37,7 @@ from styletools.images import Source, load_image
 from styletools.vgg import VGG19Features
 
 __all__ = [
-    "Callback", "DivergedError", "Row", "Step", "TransferResult",
+    "Callback", "DivergedError", "Ended", "Row", "Step", "TransferResult",
     "describe_environment", "resolve_device", "run_key", "stylize",
 ]  # fmt: skip
 
@@ -80,7 +79,8 @@ class TransferResult:
         config: the settings, with backbone, pooling and precision as they were resolved.
         environment: versions, device and backbone.
         seconds: spent optimising, without what the callback took.
-        stopped: "finished", or why the run ended before its steps.
+        ended: why the run ended.
+        detail: more about why, for a reader; may be empty.
     """
 
     image: Tensor
@@ -89,7 +89,8 @@ class TransferResult:
     config: TransferConfig
     environment: dict[str, Any]
     seconds: float
-    stopped: str
+    ended: Ended
+    detail: str
 
 
 class DivergedError(StyletoolsError, ArithmeticError):
@@ -177,10 +178,10 @@ def stylize(
     except NotFiniteError as error:
         state.ended, state.detail = Ended.DIVERGED, str(error)
     image = schedule.at_full_size(optimiser.image, state.level).float().cpu().clone()
-    stopped, environment = _sentence(state), describe_environment(device, backbone)
     result = TransferResult(
-        image, state.history, state.kept_row, config, environment, state.seconds, stopped
-    )
+        image, state.history, state.kept_row, config, describe_environment(device, backbone),
+        state.seconds, state.ended, state.detail,
+    )  # fmt: skip
     if state.ended is Ended.DIVERGED:
         raise DivergedError(state.detail, result)
     return result
@@ -203,12 +204,6 @@ def run_key(
     config, backbone, _ = _resolve(config, backbone)
     identity = _identity(config, *_load_pictures(content, style, config), backbone)
     return key_of(identity, config.steps)
-
-
-def _sentence(state: State) -> str:
-    if state.ended in (Ended.STOPPED, Ended.DIVERGED):
-        return "stopped by the callback" if state.ended is Ended.STOPPED else state.detail
-    return f"{state.ended}: {state.detail}" if state.detail else f"{state.ended}"
 
 
 def _resolve(

@@ -97,7 +97,7 @@ def stylize(
     place = Path(output or f"outputs/{_stem(content)}-{_stem(style)}")
     checkpoint = _prepare(place, overwrite, restart)
 
-    from styletools.transfer import DivergedError
+    from styletools.transfer import DivergedError, Ended
     from styletools.transfer import stylize as transfer
 
     with _Progress(config.steps) as progress:
@@ -111,12 +111,12 @@ def stylize(
     backbone = result.environment["backbone"]
     steps, seconds = len(result.loss_history), result.seconds
     click.echo(f"{shown}: {steps} steps in {seconds:.1f} s on the {backbone} backbone.")
-    if result.stopped == "interrupted":
+    if result.ended is Ended.INTERRUPTED:
         click.echo("Interrupted. To go on from here, give the same command again.", err=True)
         sys.exit(INTERRUPTED)
     checkpoint.unlink(missing_ok=True)
-    if result.stopped != "finished":
-        click.echo(f"Ended early: {result.stopped}.")
+    if result.ended is not Ended.FINISHED:
+        click.echo(f"Ended early: {result.ended}: {result.detail}.")
 
 
 @main.command()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -32,6 +32,30 @@ class Ended(StrEnum):
     STOPPED = "stopped"  # by the callback
     INTERRUPTED = "interrupted"  # by Ctrl-C
     DIVERGED = "diverged"  # the loss became NaN or infinite
+
+    @property
+    def done(self) -> bool:
+        """Whether the run came to its own end."""
+        return self in (Ended.FINISHED, Ended.FLAT, Ended.CONVERGED)
+
+    @property
+    def early(self) -> bool:
+        """Whether somebody ended the run, which can go on."""
+        return self in (Ended.STOPPED, Ended.INTERRUPTED)
+
+    @classmethod
+    def read(cls, description: Mapping[str, Any]) -> tuple[Self, str]:
+        """Why a run ended, and more about it, as its run.json says.
+
+        Raises:
+            ValueError: it does not.
+        """
+        if "ended" in description:
+            return cls(description["ended"]), str(description.get("detail", ""))
+        sentence = str(description.get("stopped") or "nothing")  # before there was `Ended`
+        if "not finite" in sentence:
+            return cls("diverged"), sentence
+        return cls(sentence.partition(" ")[0].rstrip(":")), sentence
 
 
 class NotFiniteError(Exception):

@@ -200,7 +200,7 @@ def _row(run: Run, varied: list[str], left_out: list[str]) -> dict[str, Any]:
         **{n: v if isinstance(v, (int, float)) else short(v) for n, v in plain.items()},
         "steps_done": run.description["steps_done"],
         "seconds": run.seconds,
-        "ended": "diverged" if run.diverged else run.stopped.split(":")[0],
+        "ended": run.ended.value,
         **{name: run.measures.get(name) for name in MEASURES},
         **{n: losses.get(n.removesuffix("_loss")) for n in RULERS if n not in left_out},
     }

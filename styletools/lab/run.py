@@ -14,9 +14,7 @@ from styletools.config import STYLE_WEIGHTS, TransferConfig
 from styletools.errors import ConfigError
 from styletools.images import read_config, save_image
 from styletools.plots import plot_losses
-from styletools.transfer import TransferResult
-
-UNFINISHED = ("interrupted", "stopped by the callback")  # `TransferResult.stopped` of these
+from styletools.transfer import Ended, TransferResult
 
 
 @dataclass(frozen=True)
@@ -27,11 +25,15 @@ class Run:
         folder: holds run.json, picture.png, losses.csv, previews/step_*.png.
         key: `styletools.transfer.run_key` of it.
         description: what run.json holds.
+        ended: why the run ended. Where it diverged, the picture is the last finite one.
+        detail: more about why, for a reader; may be empty.
     """
 
     folder: Path
     key: str
     description: Mapping[str, Any]
+    ended: Ended
+    detail: str
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -41,11 +43,15 @@ class Run:
             ConfigError: it is no whole run.
         """
         description = load_run(folder)
-        missing = [name for name in ("key", "stopped", "created") if name not in description]
+        missing = [name for name in ("key", "created") if name not in description]
         missing += [n for n in ("picture.png", "losses.csv") if not (folder / n).is_file()]
         if missing:
             raise ConfigError(f"{folder} is no whole run: {', '.join(missing)} missing.")
-        return cls(folder, description["key"], description)
+        try:
+            ended, detail = Ended.read(description)
+        except ValueError as error:
+            raise ConfigError(f"{folder} does not say why its run ended ({error}).") from None
+        return cls(folder, description["key"], description, ended, detail)
 
     @property
     def name(self) -> str:
@@ -71,16 +77,6 @@ class Run:
     def seconds(self) -> float:
         """Spent optimising."""
         return self.description["seconds"]
-
-    @property
-    def stopped(self) -> str:
-        """Why the run ended: "finished", or before its steps."""
-        return self.description["stopped"]
-
-    @property
-    def diverged(self) -> bool:
-        """Whether its loss became NaN or infinite; the picture is the last finite one."""
-        return "not finite" in self.stopped
 
     @property
     def picture(self) -> Path:
@@ -179,7 +175,8 @@ def describe(result: TransferResult, content: str | None, style: str | None) -> 
         "style": style,
         "config": result.config.to_dict(),
         "environment": result.environment,
-        "stopped": result.stopped,
+        "ended": result.ended.value,
+        "detail": result.detail,
         "steps_done": len(result.loss_history),
         "seconds": round(result.seconds, 2),
         "final_losses": result.final_losses,

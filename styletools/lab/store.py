@@ -28,10 +28,11 @@ from styletools.config import PRECISIONS, TransferConfig
 from styletools.errors import CheckpointError, ConfigError, StyletoolsError
 from styletools.images import Source, load_image, save_image, to_image
 from styletools.lab.measure import measure
-from styletools.lab.run import UNFINISHED, Run, describe, load_previews, preview_path, write_run
+from styletools.lab.run import Run, describe, load_previews, preview_path, write_run
 from styletools.transfer import (
     Callback,
     DivergedError,
+    Ended,
     Step,
     TransferResult,
     picture_sha256,
@@ -56,8 +57,9 @@ class StoppedError(StyletoolsError):
 
     def __init__(self, result: TransferResult) -> None:
         done, steps = len(result.loss_history), result.config.steps
+        how = "stopped by the callback" if result.ended is Ended.STOPPED else result.ended
         super().__init__(
-            f"The run was {result.stopped} after {done} of at most {steps} steps; "
+            f"The run was {how} after {done} of at most {steps} steps; "
             "asked for again, it goes on from there."
         )
         self.result = result
@@ -147,7 +149,7 @@ class RunStore:
                 if key.encode() not in path.read_bytes():
                     continue
                 run = Run.read(path.parent)
-                if run.key == key and run.stopped not in UNFINISHED:
+                if run.key == key and not run.ended.early:
                     return run
         return None
 
@@ -177,7 +179,7 @@ class RunStore:
         """The run of these pictures and settings: found, or computed and kept.
 
         While another process computes it, this one waits for it. A run that diverges is kept as
-        well, with its last finite picture; `Run.diverged` tells.
+        well, with its last finite picture; `Run.ended` tells.
 
         Args:
             content: as `stylize`; so are the others.
@@ -271,7 +273,7 @@ class RunStore:
                 callback,
             )
             result = _go_on(order, keep, work)
-            if result.stopped in UNFINISHED:
+            if result.ended.early:
                 raise StoppedError(result)
             run = self.keep(order, result, load_previews(work))
             shutil.rmtree(work, ignore_errors=True)
@@ -283,7 +285,6 @@ class RunStore:
         """Write a run's folder, so that it appears whole; one that is there already is returned."""
         key = order.keys[result.config.precision]
         content, style = order.sources
-        finished = result.stopped not in UNFINISHED
         description = {
             **describe(result, _path(content), _path(style)),
             "key": key,
@@ -293,7 +294,7 @@ class RunStore:
             "measures": measure(result.image, order.content, order.style, order.backbone),
         }
         with self._writing():
-            if finished and (found := self.find(key)):
+            if not result.ended.early and (found := self.find(key)):
                 return found
             folder = self.folder / f"{HIDDEN}{uuid.uuid4().hex}"
             for name, source in (("content.png", content), ("style.png", style)):
@@ -303,7 +304,7 @@ class RunStore:
             for path in (folder, *(path for path in folder.iterdir() if path.is_dir())):
                 sync_folder(path)
             name = _name(content, style, key)
-            return Run.read(self._settle(folder, name if finished else f"{name}-stopped"))
+            return Run.read(self._settle(folder, f"{name}-stopped" if result.ended.early else name))
 
     def _settle(self, folder: Path, name: str) -> Path:
         """Give the folder its name, or the next one that is free."""

@@ -16,7 +16,7 @@ from styletools.lab.dask import Cluster
 from styletools.lab.plans import Grid, Item, Outcome, Sources, plan, reason
 from styletools.lab.run import Run
 from styletools.lab.store import RunStore, StoppedError, StoreError
-from styletools.transfer import Step
+from styletools.transfer import Ended, Step
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -78,7 +78,7 @@ def sweep(
             else:
                 failures[item.label] = outcome
             bar.done(item.label)
-    failures |= {label: run.stopped for label, run in runs.items() if run.diverged}
+    failures |= {k: run.detail for k, run in runs.items() if run.ended is Ended.DIVERGED}
     return Sweep({i.label: runs[i.label] for i in items if i.label in runs}, failures)
 
 

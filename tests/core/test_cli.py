@@ -131,7 +131,7 @@ def test_ctrl_c_then_the_same_command_goes_on(photo, noise, tmp_path):
     assert again.returncode == 0, again.stderr
     assert f"Going on after step {done}." in again.stderr
     finished = json.loads(Path(tmp_path / "out" / "run.json").read_text())
-    assert (finished["steps_done"], finished["stopped"]) == (400, "finished")
+    assert (finished["steps_done"], finished["ended"]) == (400, "finished")
     assert not (tmp_path / "out" / "run.checkpoint").exists()
 
 

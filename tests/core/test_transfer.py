@@ -19,7 +19,7 @@ from styletools.backbones import Backbone, load_backbone
 from styletools.config import TransferConfig
 from styletools.errors import CheckpointError, ConfigError, ImageError
 from styletools.images import bundled, load_image
-from styletools.transfer import DivergedError, stylize
+from styletools.transfer import DivergedError, Ended, stylize
 
 SMALL = TransferConfig(max_size=48, steps=6, style_weight=1e3, backbone="small")
 LBFGS = SMALL.replace(optimizer="lbfgs")
@@ -115,7 +115,7 @@ def test_history_adds_up(pictures, backbone):
         total = 3 * row["content"] + 7 * row["style"] + 0.5 * row["tv"]
         assert row["total"] == pytest.approx(total, rel=1e-5)
     assert result.loss_history[0]["content"] == 0  # the target is the content
-    assert result.stopped == "finished"
+    assert (result.ended, result.detail) == (Ended.FINISHED, "")
     assert result.config.backbone == "random"
     assert result.config.pooling == "max"
     assert result.environment["torch"] == torch.__version__
@@ -185,7 +185,7 @@ def test_the_callback_sees_every_step_and_can_stop(pictures, backbone, config):
     assert [step.step for step in seen] == [1, 2, 3]
     assert [step.losses for step in seen] == result.loss_history[:3]
     assert seen[-1].steps == 50
-    assert result.stopped == "stopped by the callback"
+    assert result.ended is Ended.STOPPED
     assert len(result.loss_history) < 10  # a line search ends first
 
 
@@ -197,7 +197,7 @@ def test_ctrl_c_keeps_what_is_there(pictures, backbone, config):
 
     handler = signal.getsignal(signal.SIGINT)
     result = stylize(*pictures, config.replace(steps=500), interrupt, backbone=backbone)
-    assert result.stopped == "interrupted"
+    assert result.ended is Ended.INTERRUPTED
     assert 4 <= len(result.loss_history) < 40
     assert signal.getsignal(signal.SIGINT) is handler
 
@@ -333,7 +333,7 @@ def test_weights_beyond_float32_are_noticed(pictures, backbone):
 def test_a_converged_lbfgs_says_so(pictures, backbone):
     config = LBFGS.replace(style_weights={}, steps=1000)
     result = stylize(*pictures, config, backbone=backbone)
-    assert result.stopped.startswith("converged: at step ")
+    assert (result.ended, result.detail[:8]) == (Ended.CONVERGED, "at step ")
     assert torch.equal(result.image, pictures[0])
 
 
@@ -341,7 +341,7 @@ def test_lbfgs_survives_one_failed_line_search(pictures, backbone, monkeypatch):
     """A search that meets infinity drops the history and begins afresh from the best picture."""
     infinite_at(monkeypatch, 8)
     result = stylize(*pictures, LBFGS.replace(steps=30), backbone=backbone)
-    assert result.stopped == "finished"
+    assert (result.ended, result.detail) == (Ended.FINISHED, "")
     assert len(result.loss_history) == 30
     assert totals(result)[-1] < totals(result)[6]
 
@@ -415,7 +415,7 @@ def test_levels_halve_the_size_and_share_the_steps(backbone):
     result = stylize(content, style, config, backbone=backbone)
     assert phases(result) == [(60, 10), (120, 5), (240, 6)]
     assert result.image.shape == content.shape
-    assert result.stopped == "finished"
+    assert (result.ended, result.detail) == (Ended.FINISHED, "")
     few = stylize(content, style, config.replace(levels=8), backbone=backbone)
     assert phases(few) == phases(result), "a size below 48 pixels shows the deep layers nothing"
 
@@ -485,7 +485,8 @@ def test_a_flat_loss_ends_the_run(pictures, backbone):
     result = stylize(*pictures, config, backbone=backbone)
     steps = len(result.loss_history)
     assert 11 <= steps < 400
-    assert result.stopped == "flat: the last 10 steps lowered the loss by less than 20 %"
+    assert result.ended is Ended.FLAT
+    assert result.detail == "the last 10 steps lowered the loss by less than 20 %"
     lowest = [min(totals(result)[:end]) for end in range(1, steps + 1)]
     assert lowest[-1] > 0.8 * lowest[-11]
     assert all(lowest[end] <= 0.8 * lowest[end - 10] for end in range(10, steps - 2))

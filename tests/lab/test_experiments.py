@@ -18,7 +18,7 @@ from styletools.lab import store as experiments
 from styletools.lab.run import Run
 from styletools.lab.store import RunStore, StoppedError, StoreError
 from styletools.losses import content_loss
-from styletools.transfer import run_key, stylize
+from styletools.transfer import Ended, run_key, stylize
 
 QUICK = TransferConfig(max_size=32, steps=4, backbone="small")
 
@@ -68,7 +68,7 @@ def test_it_holds_what_stylize_gives(store, photo, noise):
     assert run.losses() == expected.loss_history
     assert Image.open(run.picture).tobytes() == to_image(expected.image).tobytes()
     assert run.config == expected.config
-    assert (run.stopped, run.diverged) == ("finished", False)
+    assert (run.ended, run.detail) == (Ended.FINISHED, "")
     assert [Image.open(path).size for path in run.previews] == [(32, 27)] * 4
 
 
@@ -208,7 +208,7 @@ def test_what_a_stopped_run_left_can_be_forgotten(store, photo, noise):
 def test_a_stopped_result_may_be_saved_and_is_never_found(store, photo, noise):
     result = stylize(photo, noise, QUICK, stop_at(2))
     parts = [store.save(result, photo, noise) for _ in range(2)]
-    assert [run.stopped for run in parts] == ["stopped by the callback"] * 2
+    assert [run.ended for run in parts] == [Ended.STOPPED] * 2
     assert parts[0].name.endswith("-stopped")
     assert parts[1].name.endswith("-stopped-2")
     assert store.find(parts[0].key) is None
@@ -228,8 +228,8 @@ def test_a_damaged_checkpoint_costs_only_its_steps(store, photo, noise):
 def test_a_run_that_diverges_is_kept_and_not_tried_again(store, photo, noise, computed):
     hot = QUICK.replace(style_weight=1e38, style_weights={"conv1_1": 1e9})
     run = store.run(photo, noise, hot)
-    assert run.diverged
-    assert "the loss is inf" in run.stopped
+    assert run.ended is Ended.DIVERGED
+    assert "the loss is inf" in run.detail
     assert run.losses() == []
     assert store.run(photo, noise, hot) == run
     assert len(computed) == 1
@@ -384,7 +384,7 @@ def test_a_claim_ends_with_its_process(store, photo, noise):
     process.join(60)
     with store.claim(order) as ours:
         assert ours
-    assert store.run(photo, noise, QUICK).stopped == "finished"
+    assert store.run(photo, noise, QUICK).ended is Ended.FINISHED
 
 
 def test_a_hanging_writer_is_said(store, photo, noise, monkeypatch):
@@ -407,3 +407,27 @@ def test_a_store_lists_runs_and_nothing_else(store, photo, noise):
     assert store.runs() == [run]
     assert isinstance(store.runs()[0], Run)
     assert store.damaged() == {}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "ended"),
+    [
+        ("finished", Ended.FINISHED),
+        ("flat: the last 10 steps lowered the loss by less than 40 %", Ended.FLAT),
+        ("converged: at step 9 L-BFGS finds no lower loss", Ended.CONVERGED),
+        ("stopped by the callback", Ended.STOPPED),
+        ("interrupted", Ended.INTERRUPTED),
+        ("At step 4 the loss is inf or its gradient not finite", Ended.DIVERGED),
+    ],
+)
+def test_a_run_of_an_earlier_version_says_in_a_sentence_why_it_ended(
+    store, photo, noise, sentence, ended
+):
+    folder = store.run(photo, noise, QUICK).folder
+    description = json.loads((folder / "run.json").read_text("utf-8"))
+    assert (description.pop("ended"), description.pop("detail")) == ("finished", "")
+    (folder / "run.json").write_text(json.dumps({**description, "stopped": sentence}), "utf-8")
+    (run,) = store.runs()
+    assert (run.ended, run.detail) == (ended, sentence)
+    (folder / "run.json").write_text(json.dumps({**description, "stopped": "who knows"}), "utf-8")
+    assert "does not say why its run ended" in store.damaged()[folder]

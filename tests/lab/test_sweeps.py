@@ -27,7 +27,7 @@ from styletools.lab import sweep as sweeps
 from styletools.lab.plans import part2, read_plan, tradeoff, variants
 from styletools.lab.store import RunStore, StoppedError, StoreError
 from styletools.lab.sweep import sweep
-from styletools.transfer import stylize
+from styletools.transfer import Ended, stylize
 
 QUICK = TransferConfig(max_size=32, steps=6, backbone="small")
 GRID = {"style_weight": [1e4, 1e6], "learning_rate": [0.003, 0.01]}
@@ -207,7 +207,7 @@ def test_one_error_does_not_end_the_others(store, photo, noise, monkeypatch):
     }
     done = sweep(QUICK, grid, photo, noise, store, progress=False)
     assert list(done.runs) == ["hot", "good"]
-    assert done.runs["good"].stopped == "finished"
+    assert done.runs["good"].ended is Ended.FINISHED
     assert set(done.failures) == {"hot", "large", "start"}
     assert "the loss is inf" in done.failures["hot"]
     assert done.failures["large"] == "MemoryError: no more"
@@ -412,7 +412,7 @@ def test_ctrl_c_frees_the_workers(cluster, store, photo, noise, monkeypatch):
             sweep(QUICK, grid, photo, noise, store, client)
     assert store.runs() == []
     done = sweep(QUICK, None, photo, noise, store, client, progress=False)
-    assert done.runs["base"].stopped == "finished"
+    assert done.runs["base"].ended is Ended.FINISHED
     assert done.failures == {}
 
 
@@ -461,7 +461,7 @@ def test_a_worker_killed_on_the_way(cluster, store, photo, noise):
     assert store.damaged() == {}
     for label, run in done.runs.items():
         if label == "hot":
-            assert run.diverged
+            assert run.ended is Ended.DIVERGED
             continue
         assert len(run.losses()) == 150
         assert run == store.find(run.key)

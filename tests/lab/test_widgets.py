@@ -25,7 +25,7 @@ from styletools.lab.studio.gallery import Cards, table
 from styletools.lab.studio.panel import Frame, duration
 from styletools.lab.studio.thread import Forecast, Pace, explain
 from styletools.lab.studio.viewer import POINTS, LossChart
-from styletools.transfer import DivergedError
+from styletools.transfer import DivergedError, Ended
 
 WAIT = 60  # seconds, for a machine that does much else
 STEPS = 4
@@ -388,7 +388,7 @@ def test_a_run_whose_panel_was_replaced_can_be_stopped(make):
     assert two.others_button.layout.display == "none"
     gate.go.set()
     assert one.wait(WAIT)
-    assert one.run.stopped == "stopped by the callback"
+    assert one.run.ended is Ended.STOPPED
     assert said(make()) == ""
 
 
@@ -481,7 +481,7 @@ def test_a_run_that_fails_is_said_and_the_next_one_works(panel, monkeypatch, err
     assert words in panel.notice.value
     assert panel.error is not None
     assert status(panel) == "Failed."
-    assert done(panel).stopped == "finished"
+    assert done(panel).ended is Ended.FINISHED
     assert said(panel) == ""
 
 
@@ -489,11 +489,11 @@ def test_a_run_that_diverges_is_kept_and_says_what_to_do(panel, monkeypatch):
     def diverge(*arguments):
         result = stylize(*arguments)
         message = "At step 4 the loss is not finite; lower learning_rate."
-        changed = {**vars(result), "stopped": message}
+        changed = {**vars(result), "ended": Ended.DIVERGED, "detail": message}
         raise DivergedError(message, type(result)(**changed))
 
     monkeypatch.setattr("styletools.lab.store.stylize", diverge)
-    assert done(panel).diverged
+    assert done(panel).ended is Ended.DIVERGED
     assert "lower learning_rate" in said(panel)
     assert [card["flag"] for card in panel.gallery.cards.cards] == ["diverged"]
 
@@ -501,7 +501,7 @@ def test_a_run_that_diverges_is_kept_and_says_what_to_do(panel, monkeypatch):
 def test_a_drawing_that_fails_does_not_end_the_run(panel, monkeypatch):
     draw = panel._draw
     monkeypatch.setattr(panel, "_draw", lambda image: draw("no picture"))
-    assert done(panel).stopped == "finished"
+    assert done(panel).ended is Ended.FINISHED
     assert "the live view broke off" in said(panel)
 
 

@@ -24,7 +24,7 @@ from styletools.errors import StyletoolsError
 from styletools.images import PICTURES, load_image, to_image
 from styletools.lab.plans import part2
 from styletools.lab.run import short
-from styletools.transfer import identity_of, key_of, picture_sha256
+from styletools.transfer import Ended, identity_of, key_of, picture_sha256
 
 ASKED: Mapping[str, TransferConfig] = part2()
 """{"base", "a", "b", "c" and "d": the settings that the assignment asks for}."""
@@ -126,9 +126,12 @@ class Record:
         return (*pictures, weights, str(self.config.pooling))
 
     @property
-    def ended(self) -> bool:
-        """Whether it came to its end."""
-        return self.text("stopped").startswith(("finished", "converged", "flat"))
+    def ended(self) -> tuple[Ended | None, str]:
+        """Why it ended, None where that is not said, and more about it."""
+        try:
+            return Ended.read(self.told)
+        except ValueError:
+            return None, ""
 
 
 def read_history(record: Record, data: bytes) -> dict[str, np.ndarray]:
@@ -345,7 +348,7 @@ def _is_meant(name: str, record: Record) -> bool:
 def _distance(name: str, record: Record) -> tuple[bool, int, float]:
     """From what is asked for."""
     steps = abs(math.log(record.config.steps / ASKED[name].steps))
-    return not record.ended, len(differences(name, record)), steps
+    return not (record.ended[0] and record.ended[0].done), len(differences(name, record)), steps
 
 
 def _worth(chosen: Mapping[str, Record]) -> tuple[int, str]:
@@ -374,8 +377,9 @@ def _finding(
 def _faults(name: str, record: Record, history: History) -> Iterator[Fault]:
     """What is wrong with a run on its own."""
     config, asked, rows = record.config, ASKED[name], len(history["step"])
-    if not record.ended:
-        text = f"The run did not come to its end ({record.text('stopped')[:200] or 'unknown'})."
+    ended, detail = record.ended
+    if ended is None or not ended.done:
+        text = f"The run did not come to its end ({(detail or ended or 'unknown')[:200]})."
         yield Fault("not finished", f"{text} Run its cell again.")
         return
     yield from _edited(record)
@@ -385,7 +389,7 @@ def _faults(name: str, record: Record, history: History) -> Iterator[Fault]:
     elif history["size"][-1] < SMALLEST_SIDE:
         text = f"A picture of {history['size'][-1]:g} pixels is too small to show anything"
         yield Fault("too small", f"{text}; {SMALLEST_SIDE} are the least.")
-    bounded = record.text("stopped") == "finished" and not config.tolerance
+    bounded = ended is Ended.FINISHED and not config.tolerance
     if rows > config.steps or (bounded and rows < config.steps):
         text = f"{HISTORY} has {rows} rows, but the run has {config.steps} steps."
         yield Fault("rows", text)

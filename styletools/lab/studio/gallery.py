@@ -15,7 +15,7 @@ from PIL import Image
 from styletools.config import TransferConfig
 from styletools.errors import StyletoolsError
 from styletools.images import load_image, to_image
-from styletools.lab.run import UNFINISHED, Run
+from styletools.lab.run import Run
 from styletools.lab.store import RunStore
 from styletools.lab.studio.chooser import STATIC, jpeg, thumbnail
 from styletools.lab.studio.controls import heading
@@ -127,14 +127,13 @@ class Gallery(ipywidgets.VBox):
         known = (run.name, run.created)
         if known not in self._thumbs:
             self._thumbs[known] = thumbnail(run.picture, 180, 132)
-        flag = "stopped" if run.stopped in UNFINISHED else "diverged" if run.diverged else ""
         return {
             "key": run.name,
             "title": f"{_stem(run.content)} × {_stem(run.style)}",
             "detail": f"α {_plain(run.config.content_weight)} · β {_plain(run.config.style_weight)}"
             f" · {run.description['steps_done']} steps",
             "thumb": self._thumbs[known],
-            "flag": flag,
+            "flag": "" if run.ended.done else "stopped" if run.ended.early else "diverged",
         }
 
     def _look(self, _: Any = None) -> None:
@@ -210,7 +209,7 @@ def table(runs: list[Run]) -> str:
         "steps done": [f"{run.description['steps_done']}" for run in runs],
         "seconds": [f"{run.seconds:.1f}" for run in runs],
         "backbone": [run.config.backbone for run in runs],
-        "ended": [run.stopped.split(":")[0] for run in runs],
+        "ended": [run.ended.value for run in runs],
     }
     for name, label in MEASURES.items():
         values = [run.measures.get(name) for run in runs]

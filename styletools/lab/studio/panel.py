@@ -14,17 +14,22 @@ from torch import Tensor
 from styletools.config import FAST, TransferConfig
 from styletools.errors import StyletoolsError
 from styletools.images import bundled, load_image, to_image
-from styletools.lab.run import UNFINISHED, Run
+from styletools.lab.run import Run
 from styletools.lab.store import RunStore
 from styletools.lab.studio.chooser import STATIC, UPLOADS, PictureChooser, jpeg
 from styletools.lab.studio.controls import Settings
 from styletools.lab.studio.gallery import Gallery
 from styletools.lab.studio.thread import End, Forecast, Pace, Worker, explain
 from styletools.lab.studio.viewer import LossChart, Viewer
-from styletools.transfer import Row, Step, TransferResult
+from styletools.transfer import Ended, Row, Step, TransferResult
 
 LARGEST = 16_384  # pixels: a kept picture is read in its own size
 VIEWED = 900  # pixels: longest side of what is sent to the browser
+ENDINGS = {
+    Ended.FLAT: "Flat, so done",
+    Ended.CONVERGED: "No lower loss to be found, so done",
+    Ended.INTERRUPTED: "Stopped",
+}
 UNREADABLE = (StyletoolsError, OSError, SyntaxError, ValueError)  # what a damaged run may raise
 
 
@@ -217,8 +222,8 @@ class Studio(ipywidgets.VBox):
         broken = self.worker.drawing_error
         if end.error:
             self._say(explain(end.error), "error")
-        elif end.run and end.run.diverged:
-            self._say(end.run.stopped, "error")
+        elif end.run and end.run.ended is Ended.DIVERGED:
+            self._say(end.run.detail, "error")
         elif broken:
             self._say(f"The run is done, but the live view broke off: {explain(broken)}", "error")
         elif end.kind == "found":
@@ -252,12 +257,11 @@ class Studio(ipywidgets.VBox):
         rows = run.losses()
         self.chart.steps = len(rows)
         self.chart.show(rows, run.config)
-        last, whole = run.description["final_losses"], not run.diverged
-        whole = whole and run.stopped not in UNFINISHED
+        last = run.description["final_losses"]
         losses = f"content {last['content']:.3g}, style {last['style']:.3g} (before α and β)"
         self._follow(
             f"{ending(run)} after {len(rows)} steps, {duration(run.seconds)}: {losses}.",
-            1.0 if whole else len(rows) / run.config.steps,
+            1.0 if run.ended.done else len(rows) / run.config.steps,
         )
 
     def _show_content(self) -> None:
@@ -391,18 +395,14 @@ def as_result(run: Run) -> TransferResult:
         config=run.config,
         environment=run.description["environment"],
         seconds=run.seconds,
-        stopped=run.stopped,
+        ended=run.ended,
+        detail=run.detail,
     )
 
 
 def ending(run: Run) -> str:
     """How a run ended, in a word or two."""
-    if run.stopped in UNFINISHED:
-        return "Stopped"
-    if run.diverged:
-        return "Diverged"
-    why = {"flat": "Flat, so done", "converged": "No lower loss to be found, so done"}
-    return why.get(run.stopped.partition(":")[0], "Finished")
+    return ENDINGS.get(run.ended, run.ended.value.capitalize())
 
 
 def duration(seconds: float) -> str:

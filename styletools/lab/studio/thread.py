@@ -14,7 +14,7 @@ import torch
 from styletools.config import TransferConfig
 from styletools.errors import StyletoolsError
 from styletools.images import Source
-from styletools.lab.run import UNFINISHED, Run
+from styletools.lab.run import Run
 from styletools.lab.store import Order, RunStore, StoppedError
 from styletools.transfer import Row, Step
 
@@ -151,7 +151,7 @@ class Worker:
             return
         same = [r for r in self.store.runs() if r.key == whole.key and r.name != whole.name]
         for run in same:
-            if run.stopped in UNFINISHED:
+            if run.ended.early:
                 self.store.delete(run)
 
 
