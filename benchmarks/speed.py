@@ -41,7 +41,7 @@ from benchmarks.literal import (
 from styletools import FAST, bundled, load_backbone, stylize, to_image
 from styletools._files import atomic_path, write_text
 from styletools.engine.objective import Objective
-from styletools.engine.precision import net
+from styletools.engine.precision import network_for
 
 ROUNDS = 3
 LITERAL_STEPS = 50
@@ -161,7 +161,7 @@ def evaluation(case: Case, precision: str) -> tuple[float, float]:
     content, style = (picture.to(DEVICE) for picture in case.pictures())
     backbone = case.backbone()
     config = FAST.replace(pooling=backbone.pooling)
-    objective = Objective(net(backbone, config, DEVICE, precision), content, style, config)
+    objective = Objective(network_for(backbone, config, DEVICE, precision), content, style, config)
     target = content.clone().requires_grad_(True)
     work = lambda: torch.autograd.grad(objective(target)[0], target)  # noqa: E731
     with FlopCounterMode(display=False) as counter:

@@ -27,7 +27,7 @@ from styletools.engine.objective import Objective
 from styletools.engine.optimisers import OPTIMISERS
 from styletools.engine.precision import (
     describe_environment,
-    net,
+    network_for,
     resolve_device,
     resolve_precision,
 )
@@ -143,7 +143,7 @@ def stylize(
 
     @functools.lru_cache(maxsize=1)  # one net for all sizes; another precision's can go
     def model(precision: str) -> VGG19Features:
-        return net(backbone, config, device, precision)
+        return network_for(backbone, config, device, precision)
 
     @functools.lru_cache(maxsize=1)
     def objective(level: int, precision: str) -> Objective:

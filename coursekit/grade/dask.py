@@ -25,7 +25,7 @@ from coursekit.grade.pictures import MAX_BYTES
 from coursekit.grade.rebuild import read_todos
 from coursekit.grade.worker import MEMORY, Workers, not_graded, settings_of
 from coursekit.records import Grade, Submission
-from styletools.lab.dask import LOOK_SECONDS, ClusterError, check, machine
+from styletools.lab.dask import LOOK_SECONDS, ClusterError, check_scheduler, machine
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -142,7 +142,7 @@ class Cluster:
 
     def _look(self) -> set[str]:
         """Who is there; newcomers are asked which course they have."""
-        check(self.client, KEPT)
+        check_scheduler(self.client, KEPT)
         try:
             there = set(self.client.nthreads())
         except OSError as error:

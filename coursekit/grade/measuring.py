@@ -24,7 +24,7 @@ from styletools.course.handin.runs import (
     starts_as_content,
 )
 from styletools.engine.objective import Objective
-from styletools.engine.precision import net
+from styletools.engine.precision import network_for
 from styletools.errors import BackboneError
 from styletools.images import to_tensor
 
@@ -71,7 +71,7 @@ class Bench:
                config.content_layers, *config.style_weights)  # fmt: skip
         with torch.inference_mode():
             if key not in self._objectives:
-                model = net(backbone, config, torch.device("cpu"), "float32")
+                model = network_for(backbone, config, torch.device("cpu"), "float32")
                 self._objectives[key] = Objective(model, content, style, config)
             objective = self._objectives[key]
             if id(objective) not in self._starts:

@@ -97,12 +97,17 @@ def stylize(
     place = Path(output or f"outputs/{_stem(content)}-{_stem(style)}")
     checkpoint = _prepare(place, overwrite, restart)
 
-    from styletools.transfer import DivergedError, Ended
+    from styletools.lab.progress import StepBar
+    from styletools.transfer import DivergedError, Ended, Step
     from styletools.transfer import stylize as transfer
 
-    with _Progress(config.steps) as progress:
+    with StepBar({"": config.steps}) as bar:
+
+        def show(step: Step) -> None:
+            bar.report("", step.step, step.losses["total"])
+
         try:
-            result = transfer(content, style, config, progress.update, checkpoint)
+            result = transfer(content, style, config, show, checkpoint)
         except DivergedError as error:
             _save(place, error.result, content, style)
             checkpoint.unlink(missing_ok=True)
@@ -208,29 +213,6 @@ class _Failed(click.ClickException):
 
     def __init__(self, message: str, place: Path) -> None:
         super().__init__(f"{message} It is in {place}.")
-
-
-class _Progress:
-    """A bar with loss and time left; knows nothing but the callback's records."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
-
-    def __enter__(self) -> "_Progress":
-        from tqdm import tqdm
-
-        self.bar = tqdm(total=self.steps, unit="step", dynamic_ncols=True)
-        return self
-
-    def update(self, step: Any) -> None:
-        if self.bar.n == 0 and step.step > 1:
-            self.bar.initial = self.bar.n = step.step - 1
-            click.echo(f"Going on after step {step.step - 1}.", err=True)
-        self.bar.set_postfix_str(f"loss {step.losses['total']:.4g}", refresh=False)
-        self.bar.update(step.step - self.bar.n)
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.close()
 
 
 def _what_to_do(

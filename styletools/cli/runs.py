@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from styletools.lab.run import Run
-    from styletools.lab.store import RunStore
+    from styletools.lab.store import RunRequest, RunStore
 
 FAILED, INTERRUPTED = 1, 130
 CONNECT_SECONDS = 20
@@ -29,7 +29,7 @@ FILE:
   [variants.sharp]
   content_weight = 10                 # named ones
 """
-NAMES = click.argument("names", nargs=-1)
+RUN_NAMES = click.argument("names", nargs=-1)
 
 
 @click.command(epilog=EXAMPLE)
@@ -44,7 +44,7 @@ def sweep(file: str, store: str | None, scheduler: str | None, dry_run: bool) ->
     """
     from styletools.lab import plans
     from styletools.lab import sweep as sweeps
-    from styletools.lab.store import RunStore, StoppedError
+    from styletools.lab.store import RunStoppedError, RunStore
 
     base, grid, contents, styles = plans.read_plan(file)
     runs = RunStore(store)
@@ -54,7 +54,7 @@ def sweep(file: str, store: str | None, scheduler: str | None, dry_run: bool) ->
     client = connect(scheduler) if scheduler else None
     try:
         done = sweeps.sweep(base, grid, contents, styles, runs, client)
-    except (StoppedError, KeyboardInterrupt):
+    except (RunStoppedError, KeyboardInterrupt):
         click.echo("Interrupted. To go on from here, give the same command again.", err=True)
         sys.exit(INTERRUPTED)
     finally:
@@ -89,7 +89,7 @@ def list_(store: str | None, sort: str | None, descending: bool) -> None:
 
 
 @runs.command()
-@NAMES
+@RUN_NAMES
 @STORE
 @click.option("-o", "--output", default="comparison", show_default=True, help="A folder.")
 def compare(names: tuple[str, ...], store: str | None, output: str) -> None:
@@ -103,7 +103,7 @@ def compare(names: tuple[str, ...], store: str | None, output: str) -> None:
 
 @runs.command()
 @click.argument("output", metavar="OUT")
-@NAMES
+@RUN_NAMES
 @STORE
 @click.option("--sort", metavar="COLUMN", help="Such as style_taken, seconds.")
 def export(output: str, names: tuple[str, ...], store: str | None, sort: str | None) -> None:
@@ -128,7 +128,7 @@ def export(output: str, names: tuple[str, ...], store: str | None, sort: str | N
 
 
 @runs.command()
-@NAMES
+@RUN_NAMES
 @STORE
 @click.option("--unfinished", is_flag=True, help="What interrupted runs would go on from.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -194,15 +194,17 @@ def _pack(found: "list[Run]", path: Path) -> None:
                     archive.write(file, Path(run.name) / file.relative_to(run.folder))
 
 
-def _say_plan(items: Any, failures: dict[str, str]) -> None:
-    for item in items:
-        state = f"there: {item.run.name}" if item.run else f"to do: {item.config.steps} steps"
-        click.echo(f"{item.label}: {state}")
+def _say_plan(
+    requests: "list[RunRequest]", found: "dict[str, Run]", failures: dict[str, str]
+) -> None:
+    for request in requests:
+        run = found.get(request.label)
+        state = f"there: {run.name}" if run else f"to do: {request.config.steps} steps"
+        click.echo(f"{request.label}: {state}")
     for label, reason in failures.items():
         click.echo(f"{label}: cannot be done: {reason}")
-    todo = [item for item in items if not item.run]
-    steps = sum(item.config.steps for item in todo)
-    click.echo(f"{len(todo)} of {len(items)} runs to do, {steps} steps.")
+    missing = [request.config.steps for request in requests if request.label not in found]
+    click.echo(f"{len(missing)} of {len(requests)} runs to do, {sum(missing)} steps.")
 
 
 def connect(address: str) -> Any:

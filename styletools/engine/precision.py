@@ -66,7 +66,7 @@ def _probe(
     config: TransferConfig, backbone: Backbone, device: torch.device, precision: str
 ) -> Callable[[], Tensor]:
     """An evaluation on noise that gives the target's gradient."""
-    model = net(backbone, config, device, precision)
+    model = network_for(backbone, config, device, precision)
     narrower = FULL_PARAMETERS / sum(weight.numel() for weight in model.parameters())
     side = min(config.max_size, math.isqrt(int(PROBE_PIXELS * min(narrower, 6))))
     generator = torch.Generator().manual_seed(0)
@@ -82,7 +82,7 @@ def _probe(
     return evaluation
 
 
-def net(
+def network_for(
     backbone: Backbone, config: TransferConfig, device: torch.device, precision: str
 ) -> VGG19Features:
     """The net that an objective of `config` needs, in a precision, on a device."""

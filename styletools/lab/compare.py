@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 
-from styletools.config import TransferConfig
+from styletools.config import ASSIGNMENT, TransferConfig
 from styletools.errors import ConfigError
 from styletools.lab.run import Run, short
 from styletools.plots import show_images
@@ -29,12 +30,14 @@ RULERS = {
 }
 """A loss compares only between runs in which these settings are the same; and see `_ruler`."""
 
-MEASURES = ("content_kept", "style_taken", "ssim")
+MEASURES = {
+    "content_kept": "content kept",
+    "style_taken": "style taken",
+    "ssim": "similarity (SSIM)",
+}
 SYMBOLS = {"content_weight": "α", "style_weight": "β", "style_weights": "layers"}
 MACHINE = ("device", "max_memory")  # settings that change nothing about the picture
-CONTENT_RANGE = (
-    1e4  # of the axis of content losses, which begin at 0 where the content is the start
-)
+CONTENT_RANGE = 1e4  # of the axis of content losses, which begin at 0 from the content
 COLOURS = (
     "#222222", "#3b528b", "#21918c", "#5ec962", "#d1495b", "#e09f3e", "#7a5195", "#8c6d46"
 )  # fmt: skip
@@ -45,7 +48,7 @@ def labels(runs: Runs) -> dict[str, Run]:
     if isinstance(runs, Mapping):
         return dict(runs)
     runs = list(runs)
-    varied = _varied(runs)
+    varied = _varied(map(_settings, runs))
     labelled: dict[str, Run] = {}
     for run in runs:
         settings = _settings(run)
@@ -178,9 +181,13 @@ def table(runs: Runs, sort: str | None = None, ascending: bool = True) -> "DataF
 
     labelled = dict(runs) if isinstance(runs, Mapping) else {run.name: run for run in runs}
     found = list(labelled.values())
-    varied = _varied(found)
+    varied = _varied(map(_settings, found))
     left_out = [loss for loss in RULERS if not _one_ruler(found, loss)]
-    rows = {label: _row(run, varied, left_out) for label, run in labelled.items()}
+    rows = {
+        label: {name: value if isinstance(value, (int, float, NoneType)) else short(value)
+                for name, value in row_of(run, varied).items() if name not in left_out}
+        for label, run in labelled.items()
+    }  # fmt: skip
     frame = DataFrame.from_dict(rows, orient="index")
     frame.index.name = "run"
     frame.attrs["note"] = _note(found, left_out)
@@ -193,17 +200,22 @@ def table(runs: Runs, sort: str | None = None, ascending: bool = True) -> "DataF
     return frame.sort_values(sort, ascending=ascending)
 
 
-def _row(run: Run, varied: list[str], left_out: list[str]) -> dict[str, Any]:
-    settings, losses = _settings(run), run.description["final_losses"]
-    plain = {name: settings[name] for name in varied}
+def row_of(run: Run, settings: Iterable[str]) -> dict[str, Any]:
+    """These settings of a run, how it ended, and what it measures."""
+    losses, values = run.description["final_losses"], _settings(run)
     return {
-        **{n: v if isinstance(v, (int, float)) else short(v) for n, v in plain.items()},
+        **{name: values[name] for name in settings},
         "steps_done": run.description["steps_done"],
         "seconds": run.seconds,
         "ended": run.ended.value,
         **{name: run.measures.get(name) for name in MEASURES},
-        **{n: losses.get(n.removesuffix("_loss")) for n in RULERS if n not in left_out},
+        **{name: losses.get(name.removesuffix("_loss")) for name in RULERS},
     }
+
+
+def unlike(run: Run, other: Run | None) -> list[str]:
+    """The settings in which a run differs from another; from the assignment, if there is none."""
+    return _varied([_settings(run), _settings(other) if other else _settings(run, ASSIGNMENT)])
 
 
 def _note(runs: list[Run], left_out: list[str]) -> str:
@@ -242,23 +254,24 @@ def _ruler(run: Run, loss: str) -> str:
     )
 
 
-def _settings(run: Run) -> dict[str, Any]:
-    """Pictures and settings of a run."""
+def _settings(run: Run, config: TransferConfig | None = None) -> dict[str, Any]:
+    """Pictures and settings of a run, or its pictures and other settings."""
+    config = config or run.config
     names = [field.name for field in dataclasses.fields(TransferConfig)]
-    settings = {name: getattr(run.config, name) for name in names if name not in MACHINE}
+    settings = {name: getattr(config, name) for name in names if name not in MACHINE}
     return {"content": Path(run.content).stem, "style": Path(run.style).stem, **settings}
 
 
-def _varied(runs: Sequence[Run]) -> list[str]:
+def _varied(settings: Iterable[Mapping[str, Any]]) -> list[str]:
     """The names of the settings in which runs differ."""
-    settings = [_settings(run) for run in runs]
+    settings = list(settings)
     names = settings[0] if settings else {}
     return [name for name in names if len({short(values[name]) for values in settings}) > 1]
 
 
 def _crossed(runs: Sequence[Run]) -> dict[tuple[str, str], Run]:
     """{(setting and value, another setting and value): run}; empty where that is no full grid."""
-    names = _varied(runs)
+    names = _varied(map(_settings, runs))
     if len(names) != 2:
         return {}
     settings = {id(run): _settings(run) for run in runs}

@@ -16,8 +16,15 @@ from torch import Tensor
 from styletools.backbones import Backbone
 from styletools.config import TransferConfig
 from styletools.errors import StyletoolsError
-from styletools.lab.plans import Item, Outcome, reason
-from styletools.lab.store import Order, Previews, RunStore, StoreError, finite
+from styletools.lab.store import (
+    Previews,
+    RunRequest,
+    RunStore,
+    StoreError,
+    SweepOutcome,
+    finite,
+    reason,
+)
 from styletools.transfer import Step, TransferResult
 
 if TYPE_CHECKING:
@@ -32,8 +39,8 @@ class ClusterError(StyletoolsError):
     """The scheduler does not answer."""
 
 
-class Cluster:
-    """The workers of a scheduler.
+class DaskSweep:
+    """A sweep on the workers of a scheduler.
 
     Args:
         client: of the scheduler.
@@ -43,56 +50,53 @@ class Cluster:
         self.client = client
         self.topic = f"styletools-{uuid.uuid4().hex}"
         self.backbones: dict[str, Future] = {}
-        self.busy: dict[Future, tuple[Item, Order, ExitStack]] = {}
+        self.busy: dict[Future, tuple[RunRequest, ExitStack]] = {}
 
     def outcomes(
         self,
         store: RunStore,
-        items: list[Item],
-        weights: Callable[[str], Backbone],
+        requests: list[RunRequest],
         report: Callable[[str, int, float], None],
-    ) -> Iterator[Outcome]:
-        """Do the items, in any order."""
-        waiting = deque(items)
+    ) -> Iterator[SweepOutcome]:
+        """Do the runs, in any order."""
+        waiting = deque(requests)
         self.client.subscribe_topic(self.topic, lambda event: report(*event[1]))
         try:
             while waiting or self.busy:
-                yield from self._submit(store, waiting, weights)
+                yield from self._submit(store, waiting)
                 for future in self._finished():
                     yield self._collect(store, future)
         finally:
             if self.client.status == "running":
                 self.client.unsubscribe_topic(self.topic)
                 self.client.cancel(list(self.busy))
-            for _, _, claim in self.busy.values():
+            for _, claim in self.busy.values():
                 claim.close()
 
-    def _submit(
-        self, store: RunStore, waiting: deque[Item], weights: Callable[[str], Backbone]
-    ) -> Iterator[Outcome]:
+    def _submit(self, store: RunStore, waiting: deque[RunRequest]) -> Iterator[SweepOutcome]:
         """Hand over as many runs as the workers can take."""
         places = _places(self.client)
         for _ in range(len(waiting)):
             if len(self.busy) >= max(1, QUEUED * sum(places.values())):
                 return
-            item = waiting.popleft()
+            request = waiting.popleft()
             with ExitStack() as claim:
                 try:
-                    order = item.order(weights)
+                    if not claim.enter_context(store.claim(request)):
+                        waiting.append(request)
+                    elif run := store.found(request):
+                        yield request, run
+                    else:
+                        self.busy[self._send(request, places)] = (request, claim.pop_all())
+                except StoreError:
+                    raise
                 except StyletoolsError as error:
-                    yield item, reason(error)
-                    continue
-                if not claim.enter_context(store.claim(order)):
-                    waiting.append(item)
-                elif run := store.found(order):
-                    yield item, run
-                else:
-                    self.busy[self._send(item, order, places)] = (item, order, claim.pop_all())
+                    yield request, reason(error)
 
-    def _send(self, item: Item, order: Order, places: Mapping[str, int]) -> "Future":
-        weights = self._hand_over(order.backbone)
+    def _send(self, request: RunRequest, places: Mapping[str, int]) -> "Future":
+        weights = self._hand_over(request.backbone)
         return self.client.submit(
-            _work, item.label, order.content, order.style, order.config, weights,
+            _work, request.label, *request.pictures, request.config, weights,
             dict(places), self.topic, pure=False,
         )  # fmt: skip
 
@@ -118,23 +122,25 @@ class Cluster:
         finally:
             self._check()
 
-    def _collect(self, store: RunStore, future: "Future") -> Outcome:
-        item, order, claim = self.busy.pop(future)
+    def _collect(self, store: RunStore, future: "Future") -> SweepOutcome:
+        request, claim = self.busy.pop(future)
         with claim:
             try:
                 result, previews = future.result()
-                return item, store.keep(order, result, previews)
+                return request, store.keep(request, result, previews)
             except StoreError:
                 raise
             except Exception as error:  # whatever it is, the other runs are done
                 self._check()
-                return item, reason(error)
+                return request, reason(error)
+            finally:
+                request.unload()
 
     def _check(self) -> None:
-        check(self.client, "All finished runs are kept")
+        check_scheduler(self.client, "All finished runs are kept")
 
 
-def check(client: "Client", kept: str) -> None:
+def check_scheduler(client: "Client", kept: str) -> None:
     """Notice that the scheduler is gone.
 
     Args:

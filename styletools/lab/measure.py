@@ -12,8 +12,8 @@ from styletools.backbones import Backbone
 from styletools.images import denormalise
 from styletools.losses import gram_matrix
 
-CONTENT_LAYER = "conv4_2"
-STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")  # the paper's
+JUDGED_CONTENT = "conv4_2"
+JUDGED_STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")  # the paper's
 
 
 def measure(
@@ -45,11 +45,11 @@ def measure(
     Returns:
         The numbers; None where content and style cannot be told apart there.
     """
-    model = backbone.features({CONTENT_LAYER, *STYLE_LAYERS})
+    model = backbone.features({JUDGED_CONTENT, *JUDGED_STYLE})
     with torch.inference_mode():
         x, p, a = (model(picture) for picture in (image, content, style))
-        kept = _nearness(x[CONTENT_LAYER], p[CONTENT_LAYER], a[CONTENT_LAYER])
-        taken = {n: _nearness(*(gram_matrix(f[n]) for f in (x, a, p))) for n in STYLE_LAYERS}
+        kept = _nearness(x[JUDGED_CONTENT], p[JUDGED_CONTENT], a[JUDGED_CONTENT])
+        taken = {n: _nearness(*(gram_matrix(f[n]) for f in (x, a, p))) for n in JUDGED_STYLE}
     whole = [value for value in taken.values() if value is not None]
     return {
         "content_kept": kept,

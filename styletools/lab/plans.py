@@ -1,11 +1,10 @@
 """What a sweep is to do: the assignment's runs and the paper's by name, grids, a file in TOML."""
 
-import dataclasses
+import functools
 import itertools
 import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +16,11 @@ from styletools.config import ASSIGNMENT, PRESETS, STYLE_WEIGHTS, TransferConfig
 from styletools.errors import ConfigError, StyletoolsError
 from styletools.images import Source, bundled, load_image
 from styletools.lab.run import Run, short
-from styletools.lab.store import Order, RunStore
+from styletools.lab.store import RunRequest, RunStore
 from styletools.losses import content_loss, gram_matrix, layer_style_loss
 
 Grid = Mapping[str, Sequence[Any]] | Mapping[str, Mapping[str, Any] | TransferConfig]
 Sources = Source | Sequence[Source]
-
-
-@dataclass(frozen=True)
-class Item:
-    """One run of a plan: its label, what it takes, and the run where it is there already."""
-
-    label: str
-    content: Source
-    style: Source
-    config: TransferConfig
-    run: Run | None = None
-
-    def order(self, weights: Callable[[str], Backbone]) -> Order:
-        """The run with all that it needs in memory."""
-        return Order.of(self.content, self.style, self.config, weights(self.config.backbone))
-
-
-Outcome = tuple[Item, Run | str]
-"""An item, and its run or why there is none."""
 
 
 def part2(base: TransferConfig = ASSIGNMENT) -> dict[str, TransferConfig]:
@@ -150,30 +130,29 @@ def variants(base: TransferConfig, grid: Grid | None = None) -> dict[str, Transf
 
 
 def plan(
-    base: TransferConfig,
-    grid: Grid | None,
-    contents: Sources,
-    styles: Sources,
-    store: RunStore | None = None,
-    weights: Callable[[str], Backbone] = load_backbone,
-) -> tuple[list[Item], dict[str, str]]:
-    """All runs of a sweep, and which are there; also {label: why it cannot be done}."""
-    store = store or RunStore()
+    base: TransferConfig, grid: Grid | None, contents: Sources, styles: Sources, store: RunStore
+) -> tuple[list[RunRequest], dict[str, Run], dict[str, str]]:
+    """All runs of a sweep; by label, those that are there; by label, why one cannot be done."""
+    weights = functools.cache(load_backbone)
     pairs = list(itertools.product(_several(contents), _several(styles)))
-    items: list[Item] = []
+    requests: dict[str, RunRequest] = {}
+    runs: dict[str, Run] = {}
     failures: dict[str, str] = {}
     for number, (content, style) in enumerate(pairs, start=1):
         for variant, config in variants(base, grid).items():
             where = f"{_stem(content)}, {_stem(style)}: " if len(pairs) > 1 else ""
             label = where + variant
-            if label in failures or label in (item.label for item in items):
+            if label in failures or label in requests:
                 label = f"{label} ({number})"
             try:
-                item = Item(label, content, style, config)
-                items.append(dataclasses.replace(item, run=store.found(item.order(weights))))
+                request = RunRequest(content, style, config, weights(config.backbone), label)
+                if run := store.found(request):
+                    runs[label] = run
+                request.unload()
+                requests[label] = request
             except StyletoolsError as error:
                 failures[label] = str(error)
-    return items, failures
+    return list(requests.values()), runs, failures
 
 
 def read_plan(path: str | Path) -> tuple[TransferConfig, Grid | None, list[str], list[str]]:
@@ -220,11 +199,6 @@ def _check_plan(path: Path, text: Mapping[str, Any]) -> None:
             raise ConfigError(f"{path}: {name} is {text[name]!r}; make it a table, [{name}].")
     if sum(name in text for name in ("plan", "grid", "variants")) > 1:
         raise ConfigError(f"{path}: give one of plan, grid and variants.")
-
-
-def reason(error: Exception) -> str:
-    """What to say of an error."""
-    return str(error) if isinstance(error, StyletoolsError) else f"{type(error).__name__}: {error}"
 
 
 def _several(sources: Any) -> list[Any]:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Self
 from urllib.parse import urlparse
 
 from filelock import FileLock, Timeout
@@ -24,7 +24,7 @@ from torch import Tensor
 
 from styletools._files import sync_folder
 from styletools.backbones import Backbone, load_backbone
-from styletools.config import PRECISIONS, TransferConfig
+from styletools.config import ASSIGNMENT, PRECISIONS, TransferConfig
 from styletools.errors import CheckpointError, ConfigError, StyletoolsError
 from styletools.images import Source, load_image, save_image, to_image
 from styletools.lab.measure import measure
@@ -52,7 +52,7 @@ class StoreError(StyletoolsError, OSError):
     """The store's folder cannot be read or written: disk full, no permission, a hanging lock."""
 
 
-class StoppedError(StyletoolsError):
+class RunStoppedError(StyletoolsError):
     """A run was stopped before its end; `result` is what there is, the next `run` goes on."""
 
     def __init__(self, result: TransferResult) -> None:
@@ -65,60 +65,67 @@ class StoppedError(StyletoolsError):
         self.result = result
 
 
-@dataclass(frozen=True)
-class Order:
-    """A run that is asked for, with all that it needs in memory.
+@dataclass(frozen=True, eq=False)
+class RunRequest:
+    """A run that is asked for. Its pictures and weights are loaded when they are needed.
 
     Attributes:
-        content: (1, 3, H, W), normalised.
+        content: path, address, picture, or tensor (1, 3, H, W), as `stylize` takes it.
         style: likewise.
-        sources: the two as they were given: paths, addresses, pictures.
         config: the settings.
-        backbone: the weights.
-        keys: {precision: `run_key`}; precision="auto" may come to either.
+        weights: already loaded ones, instead of `config.backbone`.
+        label: what a sweep calls it.
     """
 
-    content: Tensor
-    style: Tensor
-    sources: tuple[Source | Tensor, Source | Tensor]
-    config: TransferConfig
-    backbone: Backbone
-    keys: Mapping[str, str]
+    content: Source | Tensor
+    style: Source | Tensor
+    config: TransferConfig = ASSIGNMENT
+    weights: Backbone | None = None
+    label: str = ""
 
-    @classmethod
-    def of(
-        cls,
-        content: Source | Tensor,
-        style: Source | Tensor,
-        config: TransferConfig | None = None,
-        backbone: Backbone | None = None,
-    ) -> Self:
-        """Load what `stylize` would load, and compute the keys."""
-        config = config or TransferConfig()
-        sources = (content, style)
-        backbone = backbone or load_backbone(config.backbone)
+    @cached_property
+    def backbone(self) -> Backbone:
+        """The weights."""
+        return self.weights or load_backbone(self.config.backbone)
+
+    @cached_property
+    def pictures(self) -> tuple[Tensor, Tensor]:
+        """Content and style, (1, 3, H, W) each, normalised."""
+        content, style = self.content, self.style
         if not isinstance(content, Tensor):
-            content = load_image(content, config.max_size)
+            content = load_image(content, self.config.max_size)
         if not isinstance(style, Tensor):
             style = load_image(style, size=(content.shape[-2], content.shape[-1]))
-        here = config.replace(device="cpu")  # the run may be done on another machine
-        keys = {
-            precision: run_key(content, style, here.replace(precision=precision), backbone)
+        return content, style
+
+    @cached_property
+    def keys(self) -> dict[str, str]:
+        """{precision: `run_key`}; precision="auto" may come to either."""
+        here = self.config.replace(device="cpu")  # the run may be done on another machine
+        return {
+            precision: run_key(*self.pictures, here.replace(precision=precision), self.backbone)
             for precision in PRECISIONS
             if precision != "auto"
         }
-        return cls(content, style, sources, config, backbone, keys)
-
-    @property
-    def wanted(self) -> list[str]:
-        """The keys of runs that fulfil it."""
-        precision = self.config.precision
-        return list(self.keys.values()) if precision == "auto" else [self.keys[precision]]
 
     @property
     def lock_name(self) -> str:
         """The same for all precisions, so that "auto" excludes the one that it comes to."""
         return self.keys["float32"][:32]
+
+    def unload(self) -> None:
+        """Let go of the pictures; whoever needs them again reads them as they are then."""
+        for name in ("pictures", "keys"):
+            vars(self).pop(name, None)
+
+
+SweepOutcome = tuple[RunRequest, Run | str]
+"""A request, and its run or why there is none."""
+
+
+def reason(error: Exception) -> str:
+    """What to say of an error."""
+    return str(error) if isinstance(error, StyletoolsError) else f"{type(error).__name__}: {error}"
 
 
 class RunStore:
@@ -189,15 +196,15 @@ class RunStore:
             backbone: likewise.
 
         Raises:
-            StoppedError: Ctrl-C, or the callback returned True. The next call goes on from there.
+            RunStoppedError: Ctrl-C, or the callback returned True. The next call goes on.
             StoreError: the folder cannot be written.
             ImageError, BackboneError, ConfigError: wrong input.
         """
-        order = Order.of(content, style, config, backbone)
-        if found := self.found(order):
+        request = RunRequest(content, style, config or ASSIGNMENT, backbone)
+        if found := self.found(request):
             return found
-        with self.claim(order, wait=True):
-            return self.found(order) or self.compute(order, callback)
+        with self.claim(request, wait=True):
+            return self.found(request) or self.compute(request, callback)
 
     def save(
         self,
@@ -219,8 +226,8 @@ class RunStore:
         Raises:
             StoreError: the folder cannot be written.
         """
-        order = Order.of(content, style, result.config, backbone)
-        return self.keep(order, result, previews or {})
+        request = RunRequest(content, style, result.config, backbone)
+        return self.keep(request, result, previews or {})
 
     def delete(self, run: Run) -> None:
         """Remove a run."""
@@ -244,54 +251,56 @@ class RunStore:
 
     # What a sweep is made of
 
-    def found(self, order: Order) -> Run | None:
-        """The finished run that fulfils an order."""
-        return next((run for key in order.wanted if (run := self.find(key))), None)
+    def found(self, request: RunRequest) -> Run | None:
+        """The finished run that was asked for."""
+        precision = request.config.precision
+        keys = request.keys.values() if precision == "auto" else [request.keys[precision]]
+        return next((run for key in keys if (run := self.find(key))), None)
 
     @contextmanager
-    def claim(self, order: Order, wait: bool = False) -> Iterator[bool]:
+    def claim(self, request: RunRequest, wait: bool = False) -> Iterator[bool]:
         """Keep other processes from computing the same run; freed by the system at a kill.
 
         Args:
-            order: the run.
+            request: the run.
             wait: for as long as another process holds it.
 
         Yields:
             Whether it is ours.
         """
-        with self._lock(order.lock_name, wait) as ours:
+        with self._lock(request.lock_name, wait) as ours:
             yield ours
 
-    def compute(self, order: Order, callback: Callback | None = None) -> Run:
+    def compute(self, request: RunRequest, callback: Callback | None = None) -> Run:
         """Do a run that is claimed, from where it was left, and keep it."""
-        work = self.folder / UNFINISHED_WORK / f"{order.lock_name}-{order.config.precision}"
+        work = self.folder / UNFINISHED_WORK / f"{request.lock_name}-{request.config.precision}"
         with self._on_disk():
             work.mkdir(parents=True, exist_ok=True)
             keep = Previews(
-                order.config.steps,
+                request.config.steps,
                 lambda step, picture: save_image(picture, preview_path(work, step)),
                 callback,
             )
-            result = _go_on(order, keep, work)
+            result = _go_on(request, keep, work)
             if result.ended.early:
-                raise StoppedError(result)
-            run = self.keep(order, result, load_previews(work))
+                raise RunStoppedError(result)
+            run = self.keep(request, result, load_previews(work))
             shutil.rmtree(work, ignore_errors=True)
             return run
 
     def keep(
-        self, order: Order, result: TransferResult, previews: Mapping[int, Image.Image]
+        self, request: RunRequest, result: TransferResult, previews: Mapping[int, Image.Image]
     ) -> Run:
         """Write a run's folder, so that it appears whole; one that is there already is returned."""
-        key = order.keys[result.config.precision]
-        content, style = order.sources
+        key = request.keys[result.config.precision]
+        content, style = request.content, request.style
         description = {
             **describe(result, _path(content), _path(style)),
             "key": key,
             "created": datetime.now(UTC).isoformat(timespec="microseconds"),
-            "content_sha256": picture_sha256(order.content),
-            "style_sha256": picture_sha256(order.style),
-            "measures": measure(result.image, order.content, order.style, order.backbone),
+            "content_sha256": picture_sha256(request.pictures[0]),
+            "style_sha256": picture_sha256(request.pictures[1]),
+            "measures": measure(result.image, *request.pictures, request.backbone),
         }
         with self._writing():
             if not result.ended.early and (found := self.find(key)):
@@ -428,10 +437,11 @@ def finite(
         return error.result
 
 
-def _go_on(order: Order, callback: Callback, work: Path) -> TransferResult:
+def _go_on(request: RunRequest, callback: Callback, work: Path) -> TransferResult:
     """Go on from the checkpoint; one that is damaged, or of another version, is thrown away."""
     checkpoint = work / "run.checkpoint"
-    arguments = (order.content, order.style, order.config, callback, checkpoint, order.backbone)
+    content, style = request.pictures
+    arguments = (content, style, request.config, callback, checkpoint, request.backbone)
     try:
         return finite(*arguments)
     except CheckpointError:

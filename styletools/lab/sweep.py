@@ -3,19 +3,25 @@
 A sweep may be ended by anything. Done again, it goes on with what is missing.
 """
 
-import functools
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from styletools.backbones import Backbone, load_backbone
 from styletools.config import TransferConfig
-from styletools.lab.dask import Cluster
-from styletools.lab.plans import Grid, Item, Outcome, Sources, plan, reason
+from styletools.lab.dask import DaskSweep
+from styletools.lab.plans import Grid, Sources, plan
+from styletools.lab.progress import StepBar
 from styletools.lab.run import Run
-from styletools.lab.store import RunStore, StoppedError, StoreError
+from styletools.lab.store import (
+    RunRequest,
+    RunStoppedError,
+    RunStore,
+    StoreError,
+    SweepOutcome,
+    reason,
+)
 from styletools.transfer import Ended, Step
 
 if TYPE_CHECKING:
@@ -60,104 +66,55 @@ def sweep(
         progress: show a bar over all steps, with the time left.
 
     Raises:
-        StoppedError: Ctrl-C.
+        RunStoppedError: Ctrl-C.
         StoreError: the store cannot be written, for instance because the disk is full.
         ClusterError: the scheduler does not answer any more.
         ConfigError: a wrong grid.
     """
     store = store if isinstance(store, RunStore) else RunStore(store)
-    weights = functools.cache(load_backbone)
-    items, failures = plan(base, grid, contents, styles, store, weights)
-    runs = {item.label: item.run for item in items if item.run}
-    todo = [item for item in items if not item.run]
-    do = Cluster(client).outcomes if client else _here
-    with _Progress(todo, shown=progress) as bar:
-        for item, outcome in do(store, todo, weights, bar.report):
+    requests, runs, failures = plan(base, grid, contents, styles, store)
+    missing = [request for request in requests if request.label not in runs]
+    outcomes = DaskSweep(client).outcomes if client else _here
+    with StepBar({each.label: each.config.steps for each in missing}, shown=progress) as bar:
+        for request, outcome in outcomes(store, missing, bar.report):
             if isinstance(outcome, Run):
-                runs[item.label] = outcome
+                runs[request.label] = outcome
             else:
-                failures[item.label] = outcome
-            bar.done(item.label)
+                failures[request.label] = outcome
+            bar.done(request.label)
     failures |= {k: run.detail for k, run in runs.items() if run.ended is Ended.DIVERGED}
-    return Sweep({i.label: runs[i.label] for i in items if i.label in runs}, failures)
+    labels = [request.label for request in requests if request.label in runs]
+    return Sweep({label: runs[label] for label in labels}, failures)
 
 
 def _here(
     store: RunStore,
-    items: list[Item],
-    weights: Callable[[str], Backbone],
+    requests: list[RunRequest],
     report: Callable[[str, int, float], None],
-) -> Iterator[Outcome]:
+) -> Iterator[SweepOutcome]:
     """One run after the other, in this process."""
-    waiting = deque(items)
+    waiting = deque(requests)
     held_elsewhere = 0  # of those at the end of the queue
     while waiting:
-        item = waiting.popleft()
+        request = waiting.popleft()
 
-        def tell(step: Step, label: str = item.label) -> None:
+        def tell(step: Step, label: str = request.label) -> None:
             report(label, step.step, step.losses["total"])
 
         try:
-            order = item.order(weights)
             # The last ones are waited for; before that, others can be done meanwhile.
-            with store.claim(order, wait=held_elsewhere > len(waiting)) as ours:
+            with store.claim(request, wait=held_elsewhere > len(waiting)) as ours:
                 if not ours:
-                    waiting.append(item)
+                    waiting.append(request)
                     held_elsewhere += 1
                     continue
-                run = store.found(order) or store.compute(order, tell)
-        except (StoppedError, StoreError):
+                run = store.found(request) or store.compute(request, tell)
+        except (RunStoppedError, StoreError):
             raise
         except Exception as error:  # whatever it is, the other runs are done
-            yield item, reason(error)
+            yield request, reason(error)
         else:
-            yield item, run
+            yield request, run
+        finally:
+            request.unload()
         held_elsewhere = 0
-
-
-class _Progress:
-    """A bar over the steps of all runs, with the time left."""
-
-    def __init__(self, items: list[Item], shown: bool) -> None:
-        from tqdm.auto import tqdm
-
-        self.steps = {item.label: item.config.steps for item in items}
-        self.at = dict.fromkeys(self.steps, 0)
-        self.finished = 0
-        self.total = sum(self.steps.values())
-        self.bar = tqdm(
-            total=self.total,
-            unit="step",
-            disable=not (shown and items),
-            dynamic_ncols=True,
-        )
-        self._count()
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.close()
-
-    def report(self, label: str, step: int, loss: float) -> None:
-        """A run's state."""
-        if self.bar.disable or label not in self.steps:
-            return
-        new = step - self.at[label]
-        if self.at[label] == 0:  # a run that goes on: its old steps took no time now
-            self.bar.initial += new - 1
-        self.at[label] = step
-        text = f"{label}: step {step} of {self.steps[label]}, loss {loss:.3g}"
-        self.bar.set_postfix_str(text, refresh=False)
-        self.bar.update(new)
-
-    def done(self, label: str) -> None:
-        """A run is over, perhaps before its last step."""
-        self.finished += 1
-        if not self.bar.disable:
-            self.total -= self.steps.pop(label) - self.at[label]
-            self.bar.total = self.total
-            self._count()
-
-    def _count(self) -> None:
-        self.bar.set_description(f"{self.finished} of {len(self.at)} runs")

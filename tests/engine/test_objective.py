@@ -13,7 +13,7 @@ from styletools.engine import precision as precisions
 from styletools.engine.gram import lean_gram
 from styletools.engine.memory import memory_needed, plan_memory
 from styletools.engine.objective import Objective
-from styletools.engine.precision import net, resolve_precision
+from styletools.engine.precision import network_for, resolve_precision
 from styletools.errors import ConfigError
 from styletools.transfer import stylize
 
@@ -34,7 +34,9 @@ def pictures():
 
 def value_and_gradient(backbone, pictures, config, precision="float32", saving=False):
     content, style, target = pictures
-    evaluate = Objective(net(backbone, config, CPU, precision), content, style, config, saving)
+    evaluate = Objective(
+        network_for(backbone, config, CPU, precision), content, style, config, saving
+    )
     target = target.clone().requires_grad_(True)
     total, _ = evaluate(target)
     total.backward()
@@ -133,7 +135,7 @@ from styletools.backbones import load_backbone
 from styletools.config import FAST
 from styletools.engine.memory import memory_needed
 from styletools.engine.objective import Objective
-from styletools.engine.precision import net
+from styletools.engine.precision import network_for
 def kilobytes(what):
     return next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith(what))
 precision, saving, side = sys.argv[1], sys.argv[2] == "True", int(sys.argv[3])
@@ -142,7 +144,7 @@ backbone = load_backbone("small")
 config = FAST.replace(precision=precision, pooling="avg")
 def evaluate(side):
     content, style, target = torch.randn(3, 1, 3, side, side)
-    model = net(backbone, config, torch.device("cpu"), precision)
+    model = network_for(backbone, config, torch.device("cpu"), precision)
     objective = Objective(model, content, style, config, saving)
     target.requires_grad_(True)
     for _ in range(2):

@@ -16,7 +16,7 @@ from styletools.images import bundled, load_image, to_image
 from styletools.lab import run as runs
 from styletools.lab import store as experiments
 from styletools.lab.run import Run
-from styletools.lab.store import RunStore, StoppedError, StoreError
+from styletools.lab.store import RunStoppedError, RunStore, StoreError
 from styletools.losses import content_loss
 from styletools.transfer import Ended, run_key, stylize
 
@@ -178,7 +178,9 @@ def stop_at(number):
 
 def test_a_stopped_run_goes_on(store, photo, noise):
     whole = stylize(photo, noise, QUICK)
-    with pytest.raises(StoppedError, match="stopped by the callback after 2 of at most 4") as stop:
+    with pytest.raises(
+        RunStoppedError, match="stopped by the callback after 2 of at most 4"
+    ) as stop:
         store.run(photo, noise, QUICK, stop_at(2))
     assert len(stop.value.result.loss_history) == 2
     assert store.runs() == []
@@ -192,9 +194,9 @@ def test_a_stopped_run_goes_on(store, photo, noise):
 
 def test_what_a_stopped_run_left_can_be_forgotten(store, photo, noise):
     for style_weight in (1e5, 1e6):
-        with pytest.raises(StoppedError):
+        with pytest.raises(RunStoppedError):
             store.run(photo, noise, QUICK.replace(style_weight=style_weight), stop_at(2))
-    going_on = experiments.Order.of(photo, noise, QUICK.replace(style_weight=1e5))
+    going_on = experiments.RunRequest(photo, noise, QUICK.replace(style_weight=1e5))
     with store.claim(going_on):
         assert store.forget_unfinished() == 1
     seen = []
@@ -218,7 +220,7 @@ def test_a_stopped_result_may_be_saved_and_is_never_found(store, photo, noise):
 
 
 def test_a_damaged_checkpoint_costs_only_its_steps(store, photo, noise):
-    with pytest.raises(StoppedError):
+    with pytest.raises(RunStoppedError):
         store.run(photo, noise, QUICK, stop_at(2))
     (checkpoint,) = (store.folder / ".unfinished").rglob("run.checkpoint")
     checkpoint.write_bytes(b"half")
@@ -363,7 +365,7 @@ def test_two_threads_compute_it_once(store, photo, noise, computed):
 
 
 def _hold(folder, photo, noise, ready):
-    order = experiments.Order.of(photo, noise, QUICK)
+    order = experiments.RunRequest(photo, noise, QUICK)
     with RunStore(folder).claim(order):
         ready.set()
         threading.Event().wait()
@@ -375,8 +377,8 @@ def test_a_claim_ends_with_its_process(store, photo, noise):
     process = context.Process(target=_hold, args=(store.folder, photo, noise, ready), daemon=True)
     process.start()
     assert ready.wait(60)
-    order = experiments.Order.of(photo, noise, QUICK)
-    auto = experiments.Order.of(photo, noise, QUICK.replace(precision="auto"))
+    order = experiments.RunRequest(photo, noise, QUICK)
+    auto = experiments.RunRequest(photo, noise, QUICK.replace(precision="auto"))
     for rival in (order, auto):
         with store.claim(rival) as ours:
             assert not ours

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from styletools.backbones import load_backbone
 from styletools.images import bundled, denormalise, load_image, normalise
-from styletools.lab.measure import CONTENT_LAYER, STYLE_LAYERS, measure
+from styletools.lab.measure import JUDGED_CONTENT, JUDGED_STYLE, measure
 from styletools.losses import content_loss, gram_matrix, layer_style_loss
 
 
@@ -43,13 +43,15 @@ def test_they_are_roots_of_the_papers_losses(backbone, pictures):
     net = backbone.features()
     with torch.no_grad():
         x, p, a = net(image), net(content), net(style)
-    here, whole = (float(content_loss(f[CONTENT_LAYER], p[CONTENT_LAYER], "paper")) for f in (x, a))
+    here, whole = (
+        float(content_loss(f[JUDGED_CONTENT], p[JUDGED_CONTENT], "paper")) for f in (x, a)
+    )
     assert found["content_kept"] == pytest.approx(1 - (here / whole) ** 0.5, rel=1e-4)
-    for layer in STYLE_LAYERS:
+    for layer in JUDGED_STYLE:
         gram = gram_matrix(a[layer])
         here, whole = (float(layer_style_loss(f[layer], gram, "paper")) for f in (x, p))
         assert found[f"style_taken_{layer}"] == pytest.approx(1 - (here / whole) ** 0.5, rel=1e-4)
-    mean = sum(found[f"style_taken_{layer}"] for layer in STYLE_LAYERS) / 5
+    mean = sum(found[f"style_taken_{layer}"] for layer in JUDGED_STYLE) / 5
     assert found["style_taken"] == pytest.approx(mean)
 
 

@@ -25,7 +25,7 @@ from styletools.images import bundled
 from styletools.lab import store as experiments
 from styletools.lab import sweep as sweeps
 from styletools.lab.plans import part2, read_plan, tradeoff, variants
-from styletools.lab.store import RunStore, StoppedError, StoreError
+from styletools.lab.store import RunStoppedError, RunStore, StoreError
 from styletools.lab.sweep import sweep
 from styletools.transfer import Ended, stylize
 
@@ -215,7 +215,7 @@ def test_one_error_does_not_end_the_others(store, photo, noise, monkeypatch):
 
 
 def test_ctrl_c_ends_the_sweep_and_the_next_goes_on(store, photo, noise, monkeypatch):
-    real = sweeps._Progress.report
+    real = sweeps.StepBar.report
 
     def interrupted(bar, label, step, loss):
         if label == "steps=5" and step == 3:
@@ -223,12 +223,12 @@ def test_ctrl_c_ends_the_sweep_and_the_next_goes_on(store, photo, noise, monkeyp
         return real(bar, label, step, loss)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sweeps._Progress, "report", interrupted)
-        with pytest.raises(StoppedError, match="interrupted after 3 of at most 5"):
+        patch.setattr(sweeps.StepBar, "report", interrupted)
+        with pytest.raises(RunStoppedError, match="interrupted after 3 of at most 5"):
             sweep(QUICK, {"steps": [4, 5]}, photo, noise, store, progress=False)
     assert [run.config.steps for run in store.runs()] == [4]
     seen = []
-    monkeypatch.setattr(sweeps._Progress, "report", lambda _, label, step, loss: seen.append(step))
+    monkeypatch.setattr(sweeps.StepBar, "report", lambda _, label, step, loss: seen.append(step))
     sweep(QUICK, {"steps": [4, 5]}, photo, noise, store, progress=False)
     assert seen == [4, 5]
 
@@ -242,7 +242,7 @@ def test_progress_counts_steps_of_all_runs(store, photo, noise, monkeypatch):
             super().__init__(**options)
 
     monkeypatch.setattr(tqdm.auto, "tqdm", Bar)
-    with pytest.raises(StoppedError):
+    with pytest.raises(RunStoppedError):
         store.run(photo, noise, QUICK, lambda step: step.step == 2)
     grid = {"goes on": {}, "hot": {"style_weight": 1e38, "style_weights": {"conv1_1": 1e9}}}
     sweep(QUICK, grid, photo, noise, store)
@@ -407,7 +407,7 @@ def test_ctrl_c_frees_the_workers(cluster, store, photo, noise, monkeypatch):
             os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sweeps._Progress, "report", interrupt)
+        patch.setattr(sweeps.StepBar, "report", interrupt)
         with pytest.raises(KeyboardInterrupt):
             sweep(QUICK, grid, photo, noise, store, client)
     assert store.runs() == []

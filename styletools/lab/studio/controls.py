@@ -48,13 +48,13 @@ HELP: dict[str, str] = {field.name: field.metadata["help"] for field in fields(T
     "device": "Where it computes; the picture stays the same.",
 }
 PAPER, OWN = "The paper's", "Your own"
-PRESETS: dict[str, Mapping[str, float]] = {
+WEIGHT_PRESETS: dict[str, Mapping[str, float]] = {
     "The assignment's": STYLE_WEIGHTS,
     "Equal": dict.fromkeys(STYLE_WEIGHTS, 1.0),
     "Early only": dict.fromkeys(STYLE_WEIGHTS, 0.0) | {"conv1_1": 1.0, "conv2_1": 1.0},
     "Deep only": dict.fromkeys(STYLE_WEIGHTS, 0.0) | {"conv4_1": 1.0, "conv5_1": 1.0},
 }
-ENDS = {"adam": ASSIGNMENT, "lbfgs": FAST}
+BASE_OF = {"adam": ASSIGNMENT, "lbfgs": FAST}
 PRESET_HELP = (
     "Which layers the style is taken from. Early only: colours and fine grain. Deep only: large "
     "forms and strokes. The paper's: all five alike, with the paper's divisors and α/β = 1e-3."
@@ -122,7 +122,7 @@ class Settings(ipywidgets.VBox):
         self._paper: Mapping[str, float] | None = None  # the layers' weights there
         self.knobs = _knobs(config)
         self.layers: dict[str, Knob] = {}
-        self.preset = _dropdown("preset", [*PRESETS, PAPER, OWN], OWN, PRESET_HELP)
+        self.preset = _dropdown("preset", [*WEIGHT_PRESETS, PAPER, OWN], OWN, PRESET_HELP)
         self._layer_box = ipywidgets.VBox()
         self.more = ipywidgets.Button(tooltip="Settings that are rarely changed.")
         self.more.add_class("st-more").on_click(lambda _: self._show_more(self._hidden))
@@ -198,9 +198,9 @@ class Settings(ipywidgets.VBox):
 
     def _take_optimizer(self, change: Any) -> None:
         """L-BFGS's end would stop Adam at once: what stands as one's preset goes to the other's."""
-        if self._quiet or not {change["old"], change["new"]} <= set(ENDS):
+        if self._quiet or not {change["old"], change["new"]} <= set(BASE_OF):
             return
-        old, new = ENDS[change["old"]], ENDS[change["new"]]
+        old, new = BASE_OF[change["old"]], BASE_OF[change["new"]]
         with self._in_one():
             for name in ("steps", "levels", "tolerance"):
                 if self.knobs[name].value == getattr(old, name):
@@ -224,7 +224,7 @@ class Settings(ipywidgets.VBox):
                 self._paper = paper.style_weights
                 self._stand({n: getattr(paper, n) for n in PAPERS}, paper.style_weights)
             else:  # the divisors decide what α and β mean, so the three change together
-                self._stand(self._course if away else self._now(), PRESETS[name])
+                self._stand(self._course if away else self._now(), WEIGHT_PRESETS[name])
 
     def _now(self) -> dict[str, Any]:
         return {name: self.knobs[name].value for name in PAPERS}
@@ -255,7 +255,7 @@ class Settings(ipywidgets.VBox):
         self.knobs["seed"].disabled = self.knobs["start"].value != "noise"
         weights = {layer: knob.value for layer, knob in self.layers.items()}
         paper = self.knobs["convention"].value == "paper"
-        known = {PAPER: self._paper} if paper else PRESETS
+        known = {PAPER: self._paper} if paper else WEIGHT_PRESETS
         before, self._quiet = self._quiet, True
         self.preset.value = next((name for name in known if known[name] == weights), OWN)
         self._quiet = before

@@ -3,7 +3,6 @@
 import html
 import shutil
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,16 @@ import traitlets
 from anywidget import AnyWidget
 from PIL import Image
 
-from styletools.config import TransferConfig
 from styletools.errors import StyletoolsError
 from styletools.images import load_image, to_image
-from styletools.lab.run import Run
+from styletools.lab.compare import MEASURES, RULERS, SYMBOLS, row_of, unlike
+from styletools.lab.run import Run, short
 from styletools.lab.store import RunStore
 from styletools.lab.studio.chooser import STATIC, jpeg, thumbnail
 from styletools.lab.studio.controls import heading
 from styletools.lab.studio.viewer import Viewer
 
-SHOWN = 24  # cards at first, and more with each press of the button
-MEASURES = {
-    "content_kept": "content kept",
-    "style_taken": "style taken",
-    "ssim": "similarity (SSIM)",
-}
+MOST_CARDS = 24  # cards at first, and more with each press of the button
 HINT = "Choose a run to look at it, or two to compare them."
 
 
@@ -43,7 +37,7 @@ class Cards(AnyWidget):
     chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
 
-class Code(AnyWidget):
+class ProgramText(AnyWidget):
     """Text of a program, with a button that copies it."""
 
     _esm = STATIC / "code.js"
@@ -64,8 +58,8 @@ class Gallery(ipywidgets.VBox):
         self.store, self._on_load = store, on_load
         self._runs: dict[str, Run] = {}
         self._thumbs: dict[tuple[str, str], bytes] = {}
-        self._limit = SHOWN
-        self.cards, self.viewer, self.code = Cards(), Viewer(split=0.5), Code()
+        self._limit = MOST_CARDS
+        self.cards, self.viewer, self.code = Cards(), Viewer(split=0.5), ProgramText()
         self.table, self.notice = ipywidgets.HTML(), ipywidgets.HTML(HINT)
         self.more = _button("Show older runs", "chevron-down", "Show more of the past runs.")
         self.again = _button("Refresh", "refresh", "Look for runs that others have made since.")
@@ -120,7 +114,7 @@ class Gallery(ipywidgets.VBox):
         self.remove.on_click(lambda _: self._tell(self._delete))
 
     def _show_more(self) -> None:
-        self._limit += SHOWN
+        self._limit += MOST_CARDS
         self.refresh()
 
     def _card(self, run: Run) -> dict[str, Any]:
@@ -130,7 +124,7 @@ class Gallery(ipywidgets.VBox):
         return {
             "key": run.name,
             "title": f"{_stem(run.content)} × {_stem(run.style)}",
-            "detail": f"α {_plain(run.config.content_weight)} · β {_plain(run.config.style_weight)}"
+            "detail": f"α {short(run.config.content_weight)} · β {short(run.config.style_weight)}"
             f" · {run.description['steps_done']} steps",
             "thumb": self._thumbs[known],
             "flag": "" if run.ended.done else "stopped" if run.ended.early else "diverged",
@@ -160,7 +154,7 @@ class Gallery(ipywidgets.VBox):
         self.viewer.before_label, self.viewer.after_label = labels
         self.viewer.aspect = after.width / after.height
         self.viewer.before, self.viewer.after = jpeg(before.resize(after.size)), jpeg(after)
-        self.table.value = table(runs)
+        self.table.value = table_html(runs)
         self.path.value = f"outputs/{last.name}.png"
         which = " of B" if len(runs) == 2 else ""
         self.load.description = f"Load settings{which}"
@@ -199,51 +193,36 @@ class Gallery(ipywidgets.VBox):
         return f"{run.name} is deleted."
 
 
-def table(runs: list[Run]) -> str:
+def table_html(runs: list[Run]) -> str:
     """HTML: how the runs ended and measure, and the settings in which two of them differ."""
-    heads = ["A", "B"] if len(runs) == 2 else ["this run"]
-    rows = {
-        "content": [_stem(run.content) for run in runs],
-        "style": [_stem(run.style) for run in runs],
-        **_settings(runs),
-        "steps done": [f"{run.description['steps_done']}" for run in runs],
-        "seconds": [f"{run.seconds:.1f}" for run in runs],
-        "backbone": [run.config.backbone for run in runs],
-        "ended": [run.ended.value for run in runs],
-    }
-    for name, label in MEASURES.items():
-        values = [run.measures.get(name) for run in runs]
-        rows[label] = ["–" if value is None else f"{value:.2f}" for value in values]
-    cells = "".join(
-        f"<tr class='{'st-same' if len(set(values)) < len(values) else ''}'><th>{_safe(name)}</th>"
-        + "".join(f"<td>{_safe(value)}</td>" for value in values)
-        + "</tr>"
-        for name, values in rows.items()
-    )
-    tops = "".join(f"<th>{head}</th>" for head in heads)
+    last, *others = reversed(runs)
+    shown = ["content", "style", "content_weight", "style_weight"]
+    names = [
+        *shown,
+        *(n for n in unlike(last, others[0] if others else None) if n not in shown),
+        "backbone",
+    ]
+    rows = [row_of(run, dict.fromkeys(names)) for run in runs]
+    cells = ""
+    for name in rows[0]:
+        if name not in RULERS:
+            values = [_cell(name, row[name]) for row in rows]
+            same = "st-same" if len(set(values)) < len(values) else ""
+            label = {**SYMBOLS, **MEASURES}.get(name, name.replace("_", " "))
+            texts = "".join(f"<td>{html.escape(value)}</td>" for value in values)
+            cells += f"<tr class='{same}'><th>{label}</th>{texts}</tr>"
+    tops = "".join(f"<th>{head}</th>" for head in (("A", "B") if others else ("this run",)))
     note = "Content kept and style taken compare any two runs on one backbone; totals do not."
     return f"<table><tr><th></th>{tops}</tr>{cells}</table><p>{note}</p>"
 
 
-def _settings(runs: list[Run]) -> dict[str, list[str]]:
-    """Of one run what is not the assignment's, of two what differs; α and β always."""
-    plain, rows = TransferConfig(), {}
-    for field in fields(TransferConfig):
-        values = [getattr(run.config, field.name) for run in runs]
-        against = values[0] if len(runs) == 2 else getattr(plain, field.name)
-        always = field.name in ("content_weight", "style_weight")
-        if field.name != "backbone" and (always or any(value != against for value in values)):
-            name = {"content_weight": "α", "style_weight": "β"}.get(field.name, field.name)
-            rows[name.replace("_", " ")] = [_plain(value) for value in values]
-    return rows
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name.removeprefix('conv')}: {w:g}" for name, w in value.items())
-    if isinstance(value, tuple):
-        return ", ".join(value)
-    return f"{value:g}".replace("e+0", "e") if isinstance(value, float) else str(value)
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    if name in ("content", "style"):
+        return _stem(value)
+    digits = 2 if name in MEASURES else 1
+    return f"{value:.{digits}f}" if name in (*MEASURES, "seconds") else short(value)
 
 
 def _read(path: Path) -> Image.Image:
@@ -257,10 +236,6 @@ def _content(run: Run, picture: Image.Image) -> tuple[Image.Image, tuple[str, st
         return to_image(load_image(run.content, max(picture.size))), ("content", "picture")
     except StyletoolsError:
         return picture, ("the content is gone", "picture")
-
-
-def _safe(text: str) -> str:
-    return html.escape(str(text))
 
 
 def _stem(source: str) -> str:

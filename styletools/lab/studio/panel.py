@@ -15,15 +15,14 @@ from styletools.config import FAST, TransferConfig
 from styletools.errors import StyletoolsError
 from styletools.images import bundled, load_image, to_image
 from styletools.lab.run import Run
-from styletools.lab.store import RunStore
+from styletools.lab.store import LARGEST, RunStore
 from styletools.lab.studio.chooser import STATIC, UPLOADS, PictureChooser, jpeg
 from styletools.lab.studio.controls import Settings
 from styletools.lab.studio.gallery import Gallery
-from styletools.lab.studio.thread import End, Forecast, Pace, Worker, explain
+from styletools.lab.studio.thread import End, Forecast, Pace, RunThread, explain
 from styletools.lab.studio.viewer import LossChart, Viewer
 from styletools.transfer import Ended, Row, Step, TransferResult
 
-LARGEST = 16_384  # pixels: a kept picture is read in its own size
 VIEWED = 900  # pixels: longest side of what is sent to the browser
 ENDINGS = {
     Ended.FLAT: "Flat, so done",
@@ -88,7 +87,9 @@ class Studio(ipywidgets.VBox):
             )
         )
         self.settings = Settings(defaults, lambda problem: self._say(problem, "error"))
-        self.worker = Worker(self.store, self._on_step, self._on_pause, self._on_wait, self._on_end)
+        self.worker = RunThread(
+            self.store, self._on_step, self._on_pause, self._on_wait, self._on_end
+        )
         self.viewer = Viewer(after_label="picture", before_label="content")
         self.chart = LossChart(steps=defaults.steps)
         self.progress, self.notice = ipywidgets.HTML(), ipywidgets.HTML()

@@ -15,7 +15,7 @@ from styletools.config import TransferConfig
 from styletools.errors import StyletoolsError
 from styletools.images import Source
 from styletools.lab.run import Run
-from styletools.lab.store import Order, RunStore, StoppedError
+from styletools.lab.store import RunRequest, RunStoppedError, RunStore, reason
 from styletools.transfer import Row, Step
 
 WAIT_SECONDS = 0.5  # between two looks whether another panel is done with the same run
@@ -36,7 +36,7 @@ class End:
     error: Exception | None = None
 
 
-class Worker:
+class RunThread:
     """One run at a time, found in the store or computed into it.
 
     Args:
@@ -109,24 +109,24 @@ class Worker:
     def _work(self, content: Source, style: Source, config: TransferConfig) -> None:
         """The thread."""
         try:
-            order = Order.of(content, style, config)
+            request = RunRequest(content, style, config)
             try:
-                end = self._obtain(order)
-            except StoppedError as error:
-                end = End("stopped", self.store.keep(order, error.result, {}))
+                end = self._obtain(request)
+            except RunStoppedError as error:
+                end = End("stopped", self.store.keep(request, error.result, {}))
             self._drop_parts(end.run)
         except Exception as error:  # a thread's exception would vanish; the panel shows it
             end = End("failed", error=error)
         self.on_end(end)
 
-    def _obtain(self, order: Order) -> End:
+    def _obtain(self, request: RunRequest) -> End:
         """Find the run or compute it; where another process does that just now, wait for it."""
         while not self._stop.is_set():
-            with self.store.claim(order) as ours:
-                if found := self.store.found(order):
+            with self.store.claim(request) as ours:
+                if found := self.store.found(request):
                     return End("found", found)
                 if ours:
-                    return End("finished", self.store.compute(order, self._step))
+                    return End("finished", self.store.compute(request, self._step))
             self.on_wait()
             self._stop.wait(WAIT_SECONDS)
         return End("stopped")
@@ -236,9 +236,7 @@ class Forecast:
 
 def explain(error: Exception) -> str:
     """What to tell whoever pressed Run."""
-    text = str(error)
-    if isinstance(error, StyletoolsError):
-        return text
-    if isinstance(error, MemoryError) or "memory" in text.lower():
+    short = isinstance(error, MemoryError) or "memory" in str(error).lower()
+    if short and not isinstance(error, StyletoolsError):
         return "The memory of this machine is too small for the run; take a smaller size."
-    return f"{type(error).__name__}: {text}"
+    return reason(error)

@@ -10,7 +10,7 @@ from styletools.config import TransferConfig
 from styletools.lab.studio.chooser import STATIC
 from styletools.transfer import Row
 
-POINTS = 600  # of a curve, at most: more than a screen shows
+CURVE_POINTS = 600  # of a curve, at most: more than a screen shows
 
 
 class Viewer(AnyWidget):
@@ -53,7 +53,7 @@ class LossChart(AnyWidget):
 
     def show(self, rows: Sequence[Row], config: TransferConfig) -> None:
         """Draw a loss history, thinned where it is long; the last step is always there."""
-        thinned = rows[:: -(-len(rows) // POINTS) or 1]
+        thinned = rows[:: -(-len(rows) // CURVE_POINTS) or 1]
         thinned = [*thinned, rows[-1]] if rows and thinned[-1] is not rows[-1] else thinned
         numbers = [
             (
