@@ -465,12 +465,12 @@ def a_link_to_the_table(work):
 
 
 def interrupted(work):
-    work.tell("a", stopped="interrupted")
+    work.tell("a", ended="interrupted")
     return "a", "not finished", "interrupted"
 
 
 def diverged(work):
-    work.tell("a", stopped="At step 9 the loss is nan or its gradient not finite")
+    work.tell("a", ended="diverged", detail="At step 9 its gradient is not finite")
     return "a", "not finished", "not finite"
 
 
