@@ -87,7 +87,8 @@ class DaskSweep:
                     elif run := store.found(request):
                         yield request, run
                     else:
-                        self.busy[self._send(request, places)] = (request, claim.pop_all())
+                        future = self._send(request, places)
+                        self.busy[future] = (request, claim.pop_all())
                 except StoreError:
                     raise
                 except StyletoolsError as error:
