@@ -3,9 +3,10 @@
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -14,7 +15,14 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from styletools._files import atomic_path
-from styletools._rgb import resized, to_rgb
+from styletools._rgb import (
+    LevelsError,
+    open_picture,
+    to_levels,
+    to_rgb,
+    upright_size,
+    white_of,
+)  # fmt: skip
 from styletools.errors import ImageError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -24,7 +32,20 @@ MIN_SIDE = 16  # four poolings halve it to one position at conv5_1
 MAX_PIXELS = 100_000_000
 MAX_DOWNLOAD = 50_000_000  # bytes
 TIMEOUT = 15  # seconds without an answer from a web server
+REFUSED = (401, 403, 406, 429)  # status of a host that answers browsers, or known users, alone
 CONFIG_KEY = "styletools"  # of the PNG text that holds a picture's configuration
+NOT_PICTURES = (  # what a file begins with that Pillow does not open, and what to do with it
+    ((b"<!doctype html", b"<html"), "a web page", "open it in a browser and save the picture"),
+    ((b"<svg", b"<?xml"), "a drawing (SVG or another XML file)", "export it as PNG"),
+    ((b"%pdf",), "a PDF", "export the page or the picture as PNG"),
+    ((b"version https://git-lfs",), "a Git LFS pointer", "run `git lfs pull`"),
+    ((b"pk\3\4",), "an archive or an office file", "take the picture out of it"),
+)
+FTYP = {  # brands of files that phones and cameras write
+    "HEIC, which iPhones write": (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"),
+    "a raw photograph": (b"crx ",),
+    "a video": (b"isom", b"iso2", b"mp41", b"mp42", b"qt  ", b"avc1", b"m4v "),
+}
 
 PICTURES = Path(__file__).resolve().parent.parent / "images"
 
@@ -34,8 +55,9 @@ Source = str | os.PathLike[str] | Image.Image | np.ndarray
 def load_image(source: Source, max_size: int = 400, size: tuple[int, int] | None = None) -> Tensor:
     """Read a picture as the networks expect it.
 
-    Every kind becomes RGB: grey, palette, 16-bit, CMYK, transparent (onto white), animated (the
-    first frame); a camera's orientation mark is honoured.
+    Every kind becomes RGB: grey, palette, CMYK, transparent (onto white), animated (the first
+    frame), deep grey (`styletools._rgb` has the rule); a camera's orientation mark and a colour
+    profile are honoured.
 
     Args:
         source: a path, an http(s) URL, a PIL image, or an array (H, W), (H, W, 1), (H, W, 3) or
@@ -49,20 +71,19 @@ def load_image(source: Source, max_size: int = 400, size: tuple[int, int] | None
     Raises:
         ImageError: missing, not a picture, truncated, too large, or too small for conv5_1.
     """
-    name, image = _open(source)
-    image = to_rgb(image)
-    width, height = image.size
-    if size is None:
-        scale = min(1.0, max_size / max(width, height))
-        size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    if min(size) < MIN_SIDE:
-        raise ImageError(
-            f"{name} is {width}×{height} pixels, here {size[1]}×{size[0]}, but conv5_1 needs "
-            f"{MIN_SIDE}×{MIN_SIDE} or more; take a larger or less narrow picture"
-            f" (max_size is {max_size}).",
-            "too-small",
-        )
-    return to_tensor(resized(image, (size[1], size[0])))
+    with _opened(source) as (name, image):
+        width, height = upright_size(image)
+        if size is None:
+            scale = min(1.0, max_size / max(width, height))
+            size = (max(1, round(height * scale)), max(1, round(width * scale)))
+        if min(size) < MIN_SIDE:
+            raise ImageError(
+                f"{name} is {width}×{height} pixels, here {size[1]}×{size[0]}, but conv5_1 needs "
+                f"{MIN_SIDE}×{MIN_SIDE} or more; take a larger or less narrow picture"
+                f" (max_size is {max_size}).",
+                "too-small",
+            )
+        return to_tensor(to_rgb(image, (size[1], size[0])))
 
 
 def to_tensor(image: Image.Image | np.ndarray) -> Tensor:
@@ -134,10 +155,12 @@ def read_config(path: str | Path) -> dict[str, Any]:
     Raises:
         ImageError: not a picture, or it carries none.
     """
-    _, image = _open(path)
+    with _opened(path) as (_, image):
+        image.load()  # text may stand behind the pixels
+        told = image.info.get(CONFIG_KEY)
     try:
-        return json.loads(image.info[CONFIG_KEY])
-    except (KeyError, TypeError, ValueError):
+        return json.loads(told or "")
+    except (TypeError, ValueError):
         raise ImageError(
             f"{path} carries no configuration; only PNG files that the kit saved do."
         ) from None
@@ -154,53 +177,98 @@ def _statistics(like: Tensor) -> tuple[Tensor, Tensor]:
     return mean[:, None, None], std[:, None, None]
 
 
-def _open(source: Source) -> tuple[str, Image.Image]:
-    """The name to use in errors, and the decoded picture."""
-    if isinstance(source, Image.Image):
-        return "The PIL image", _loaded("The PIL image", source)
-    if isinstance(source, np.ndarray):
-        return "The array", _from_array(source)
+@contextmanager
+def _opened(source: Source) -> Iterator[tuple[str, Image.Image]]:
+    """Yield the name to use in errors, and the picture, not loaded yet; say what is wrong."""
+    if isinstance(source, (Image.Image, np.ndarray)):
+        name = "The array" if isinstance(source, np.ndarray) else "The PIL image"
+        with _reading(name):
+            image = _from_array(source) if isinstance(source, np.ndarray) else source
+            _check_pixels(name, image)
+            image.load()  # not at a smaller size: the image is not ours
+            yield name, image
+        return
     if not isinstance(source, (str, os.PathLike)):
         raise ImageError(f"A {type(source).__name__} is no picture; give a path, URL or array.")
     name = os.fspath(source)
-    if name.lower().startswith(("http://", "https://")):
-        return name, _decode(name, io.BytesIO(_download(name)))
-    if not Path(name).exists():
-        raise ImageError(
-            f"{name} does not exist (looked in {Path.cwd()}); check the path.", "missing-file"
-        )
-    if not Path(name).is_file():
-        raise ImageError(f"{name} is not a file; give the path of a picture.", "folder")
+    with _file(name) as file, _reading(name, file), open_picture(file) as image:
+        _check_pixels(name, image)
+        yield name, image
+
+
+def _file(name: str) -> BinaryIO:
+    """A path's file, or what a web address sends."""
+    if is_address(name):
+        return io.BytesIO(_download(name))
+    path = Path(name).expanduser()
     try:
-        with open(name, "rb") as file:
-            return name, _decode(name, file)
+        if path.is_file():
+            return open(path, "rb")
     except PermissionError:
         raise ImageError(
             f"{name} may not be read; check the file's permissions.", "not-readable"
         ) from None
-
-
-def _decode(name: str, file: Any) -> Image.Image:
-    try:
-        return _loaded(name, Image.open(file))
-    except UnidentifiedImageError:
+    except OSError as error:
         raise ImageError(
-            f"{name} is not a picture that Pillow can read; save it as PNG or JPEG."
+            f"{name} cannot be read ({error.strerror}); try a copy of it.", "not-readable"
         ) from None
+    if path.exists():
+        raise ImageError(f"{name} is not a file; give the path of a picture.", "folder")
+    raise ImageError(
+        f"{name} does not exist (looked in {Path.cwd()}); check the path.", "missing-file"
+    )
+
+
+@contextmanager
+def _reading(name: str, file: BinaryIO | None = None) -> Iterator[None]:
+    """Say what is wrong with a picture whose file Pillow does not read."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except LevelsError as error:
+        raise ImageError(f"{name} {error}") from None
+    except UnidentifiedImageError:
+        code = "url" if is_address(name) else ""
+        raise ImageError(f"{name} is {_what_it_is(file)}.", code) from None
     except Image.DecompressionBombError:
         raise _too_many_pixels(name) from None
-
-
-def _loaded(name: str, image: Image.Image) -> Image.Image:
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_many_pixels(name)
-    try:
-        image.load()
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except MemoryError:
+        raise ImageError(
+            f"{name} does not fit into memory; make it smaller.", "too-large"
+        ) from None
+    except Exception as error:  # whatever a broken file makes Pillow raise
+        for program in ("Ghostscript", "loader", "decoder", "encoder"):
+            if program in str(error) and "decoder error" not in str(error):
+                raise ImageError(
+                    f"{name} needs another program to be read ({error}); save it as PNG or JPEG."
+                ) from None
         raise ImageError(
             f"{name} is damaged or cut off ({error}); get the file again.", "damaged"
         ) from None
-    return image
+
+
+def _what_it_is(file: BinaryIO | None) -> str:
+    """What to say of a file that is not a picture: its kind, and the remedy."""
+    if file is None:
+        return "no picture; give a path, URL or array"
+    file.seek(0)
+    head = file.read(1000)
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for beginnings, kind, remedy in NOT_PICTURES:
+        if text.startswith(beginnings):
+            return f"{kind}, not a picture; {remedy}"
+    for kind, brands in FTYP.items():
+        if head[4:8] == b"ftyp" and head[8:12].lower() in brands:
+            return f"{kind}, which Pillow does not read; save it as PNG or JPEG"
+    if not head:
+        return "not a picture: the file is empty; get it again"
+    return "not a picture that Pillow can read; save it as PNG or JPEG"
+
+
+def _check_pixels(name: str, image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_many_pixels(name)
 
 
 def _too_many_pixels(name: str) -> ImageError:
@@ -210,12 +278,27 @@ def _too_many_pixels(name: str) -> ImageError:
     )
 
 
+def is_address(source: str) -> bool:
+    """Whether a source is a web address; everything else is a path, whatever it contains."""
+    return source.lower().startswith(("http://", "https://"))
+
+
 def _download(url: str) -> bytes:
     """The body of an answer; never more than `MAX_DOWNLOAD` bytes are held."""
     import requests
 
+    from styletools import __version__
+
+    # Picture hosts refuse what does not say who it is.
+    headers = {"User-Agent": f"styletools/{__version__} (course kit for neural style transfer)"}
     try:
-        with requests.get(url, stream=True, timeout=TIMEOUT) as answer:
+        with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as answer:
+            if answer.status_code in REFUSED:
+                raise ImageError(
+                    f"{url}: the host refuses programs ({answer.status_code} {answer.reason}); "
+                    "open the address in a browser, save the picture, and give its path.",
+                    "url",
+                )
             answer.raise_for_status()
             body = bytearray()
             for chunk in answer.iter_content(65_536):
@@ -239,7 +322,7 @@ def _from_array(array: np.ndarray) -> Image.Image:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
         raise ImageError(f"An array of shape {array.shape} is no picture; give (H, W, 3).")
     if array.dtype == np.uint16:
-        array = (array / 257).round().astype(np.uint8)
+        array = to_levels(array, white_of(int(array.min()), int(array.max()), whole=True))
     elif array.dtype.kind == "f":
         if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
             raise ImageError("A float array must hold values in [0, 1]; divide by 255 first.")

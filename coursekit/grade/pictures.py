@@ -1,11 +1,12 @@
 """Judges the pictures that a student chose; the kernel tells the names, and proves nothing.
 
 The files are opened in the sandbox, where none of the student's code runs. This file is also the
-script that does it; it needs Pillow alone.
+script that does it; it needs Pillow, numpy and `styletools/_rgb.py`.
 """
 
 import hashlib
 import json
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -131,14 +132,15 @@ def _opened(
 
 def _problem(path: Path, mode: str) -> str:
     """Why a file is no picture; empty if it is one."""
+    import styletools
     from coursekit.sandbox import WORK, Sandbox
 
-    here = Path(__file__)
-    inside = {WORK / "picture": path, WORK / here.name: here}
+    here, tools = Path(__file__), Path(styletools.__file__).with_name("_rgb.py")
+    inside = {WORK / here.name: here, WORK / tools.name: tools, WORK / "picture": path}
     try:
         with Sandbox(None, inside, mode=mode) as sandbox:
-            script, picture = (str(sandbox.path(place)) for place in reversed(inside))
-            command = sandbox.command([sys.executable, "-I", script, picture])
+            arguments = [str(sandbox.path(place)) for place in inside]
+            command = sandbox.command([sys.executable, "-I", *arguments])
             done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
         return "it cannot be opened in time"
@@ -146,24 +148,25 @@ def _problem(path: Path, mode: str) -> str:
     return "" if text == "a picture" else text[:200] or "it cannot be opened"
 
 
-def _main(path: str) -> None:
+def _main(rgb: str, path: str) -> None:
     """In the sandbox: say what the file is."""
     from PIL import Image
 
     Image.MAX_IMAGE_PIXELS = None
+    tools = runpy.run_path(rgb)
     try:
-        with Image.open(path) as image:
+        with open(path, "rb") as file, tools["open_picture"](file) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 print(f"it has {width}×{height} pixels, more than {MAX_PIXELS}")
             elif min(width, height) < MIN_SIDE:
                 print(f"it has {width}×{height} pixels; {MIN_SIDE} a side are the least")
             else:
-                image.load()
+                tools["to_rgb"](image, (MIN_SIDE, MIN_SIDE))
                 print("a picture")
     except Exception as error:
-        print(json.dumps(f"it cannot be opened ({type(error).__name__})")[1:-1])
+        print(json.dumps(f"it cannot be opened ({type(error).__name__}: {error})")[1:-1])
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    _main(*sys.argv[1:])

@@ -111,12 +111,11 @@ def _main(rgb: str, width: str, height: str, *paths: str) -> None:
     for path in paths:
         told, pixels, problem = "", b"", ""
         try:
-            with Image.open(path) as image:
+            with open(path, "rb") as file, tools["open_picture"](file) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise ValueError(f"{image.width}×{image.height} pixels are too many")
                 told = str(image.info.get("styletools", ""))[:MAX_TOLD]
-                picture = tools["resized"](tools["to_rgb"](image), (int(width), int(height)))
-                pixels = picture.tobytes()
+                pixels = tools["to_rgb"](image, (int(width), int(height))).tobytes()
         except Exception as error:
             problem = f"it cannot be opened ({type(error).__name__}: {error})"[:200]
         head = {"problem": problem, "told": told, "bytes": len(pixels)}

@@ -4,12 +4,17 @@ import http.server
 import io
 import json
 import pickle
+import struct
+import subprocess
+import sys
 import threading
+import zlib
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
+from support.pictures import LONG_TEXT, chunk, with_chunks
 
 from styletools import images
 from styletools.errors import ImageError
@@ -224,9 +229,32 @@ def no_config(tmp_path):
 
 
 class Web(http.server.BaseHTTPRequestHandler):
-    """/a.png a picture, /big without end, /slow no answer, anything else 404."""
+    """/a.png a picture, /big without end, /slow no answer, anything else 404.
+
+    /strict refuses libraries, /closed refuses everybody, /share is a page, /login leads to it.
+    """
+
+    def answer(self, status, body=b"", **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
 
     def do_GET(self):
+        agent = self.headers["User-Agent"]
+        if self.path == "/strict" and ("requests" in agent or "styletools" not in agent):
+            return self.answer(403)
+        if self.path == "/closed":
+            return self.answer(403)
+        if self.path == "/share":
+            return self.answer(200, b"\n<!DOCTYPE html><title>Drive</title>")
+        if self.path == "/login":
+            return self.answer(302, Location="/share")
+        if self.path == "/nothing":
+            return self.answer(200)
+        if self.path == "/strict":
+            self.path = "/a.png"
         if self.path == "/slow":
             self.server.released.wait(10)
             return
@@ -275,3 +303,170 @@ def test_web_address_that_fails(web, monkeypatch):
 def test_configuration_is_json(tmp_path):
     save_image(picture(), tmp_path / "a.png", {"steps": 3})
     assert json.loads(Image.open(tmp_path / "a.png").info["styletools"]) == {"steps": 3}
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("closed", r"the host refuses programs \(403 Forbidden\); open the address in a browser"),
+        ("share", "is a web page, not a picture; open it in a browser and save the picture"),
+        ("login", "is a web page, not a picture"),
+        ("nothing", "the file is empty; get it again"),
+    ],
+)
+def test_web_addresses_of_no_picture(web, path, message):
+    with pytest.raises(ImageError, match=f"{web}/{path}:? .*{message}|{web}/{path}: {message}"):
+        load_image(f"{web}/{path}")
+
+
+def test_the_kit_says_who_asks(web):
+    assert centre(load_image(f"{web}/strict")) == RED
+
+
+TEXTS = {
+    "zTXt": LONG_TEXT,
+    "iTXt": chunk(
+        b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(b"long words " * 200_000)
+    ),
+    "many": chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(1_000_000))) * 80,
+    "profile": chunk(b"iCCP", b"much\0\0" + zlib.compress(bytes(3_000_000))),
+}
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_png_with_much_text_opens(tmp_path, text, last):
+    path = with_chunks(tmp_path / "a.png", picture(colour=RED), TEXTS[text], last=last)
+    assert centre(load_image(path)) == RED
+
+
+def test_much_text_hides_no_configuration(tmp_path):
+    ours = chunk(b"iTXt", b'styletools\0\0\0\0\0{"steps": 3}')
+    path = with_chunks(tmp_path / "a.png", picture(colour=RED), TEXTS["zTXt"], ours, last=True)
+    assert read_config(path) == {"steps": 3}
+
+
+def p3_profile():
+    """Display P3: sRGB's profile with the primaries of P3, adapted to D50."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    primaries = {
+        b"rXYZ": (0.51512, 0.24120, -0.00105),
+        b"gXYZ": (0.29198, 0.69225, 0.04189),
+        b"bXYZ": (0.15710, 0.06657, 0.78407),
+    }
+    for place in range(132, 132 + 12 * int.from_bytes(profile[128:132]), 12):
+        name, at = bytes(profile[place : place + 4]), int.from_bytes(profile[place + 4 : place + 8])
+        if name in primaries:
+            numbers = [round(value * 65536) for value in primaries[name]]
+            profile[at + 8 : at + 20] = struct.pack(">3i", *numbers)
+    return bytes(profile)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "options"),
+    [
+        ("a.png", "RGB", {}),
+        ("a.png", "RGBA", {}),
+        ("a.png", "P", {}),
+        ("a.jpg", "RGB", {"quality": 100, "subsampling": 0}),
+        ("a.tif", "RGB", {}),
+        ("a.webp", "RGB", {"lossless": True}),
+    ],
+)
+def test_a_colour_profile_is_honoured(tmp_path, name, mode, options):
+    image = picture(colour=(201, 62, 48))
+    image = image.quantize(4) if mode == "P" else image.convert(mode)
+    image.save(tmp_path / name, icc_profile=p3_profile(), **options)
+    found = centre(load_image(tmp_path / name))
+    # By the primaries' matrix: linear (0.704, 0.026, 0.017).
+    assert found == pytest.approx((218, 44, 36), abs=3)
+
+
+@pytest.mark.parametrize("profile", ["sRGB", "broken", "of another space"])
+def test_a_profile_of_no_use_changes_nothing(tmp_path, profile):
+    data = {
+        "sRGB": lambda: ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        "broken": lambda: b"no profile",
+        "of another space": lambda: p3_profile().replace(b"RGB ", b"CMYK", 1),
+    }[profile]()
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8))
+    noise.save(tmp_path / "a.png", icc_profile=data)
+    assert (load_image(tmp_path / "a.png") == load_image(noise)).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "high", "expected"),
+    [
+        (np.int32, 255, 128),
+        (np.uint16, 255, 128),  # 8 bits in 16
+        (np.uint16, 4095, 128),  # 12 bits in 16
+        (np.uint16, 65535, 128),
+        (np.int32, 65535, 128),
+        (np.int32, 2**31 - 1, 128),
+        (np.float32, 1, 128),
+        (np.float32, 1.05, 134),
+        (np.float32, 255, 128),
+        (np.float32, 65535, 128),
+        (np.uint16, 0, 0),
+        (np.float32, 0, 0),
+    ],
+)
+def test_deep_grey_follows_the_rule(tmp_path, kind, high, expected):
+    values = np.full((24, 32), high / 2 if kind is np.float32 else high // 2).astype(kind)
+    values[0, 0], values[-1] = high, 0
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    assert centre(load_image(tmp_path / "a.tif"))[0] == pytest.approx(expected, abs=1)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.int32([-1000, 3000]), np.float32([0, 4.7]), np.uint16([0, 9]), np.float32([0, 1e9])],
+)
+def test_unclear_grey_is_refused_with_its_values(tmp_path, values):
+    Image.fromarray(np.tile(values, (24, 16))).save(tmp_path / "a.tif")
+    with pytest.raises(ImageError, match=r"a\.tif holds .* from .* to .*; scale them so"):
+        load_image(tmp_path / "a.tif")
+
+
+def test_one_grey_that_stands_for_nothing_is_laid_onto_white(tmp_path):
+    values = np.full((24, 32), 30_000, np.uint16)
+    values[:, :16], values[0] = 7, 65535
+    Image.fromarray(values).save(tmp_path / "a.png", transparency=7)
+    assert to_image(load_image(tmp_path / "a.png")).getpixel((4, 12)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\n%%EndComments\n", "another program"),
+        (b"<html><body>Sign in", "is a web page, not a picture; open it in a browser"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?><svg/>", "is a drawing.*export it as PNG"),
+        (b"%PDF-1.7 ", "is a PDF, not a picture; export the page"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is HEIC, which iPhones write.*PNG or JPEG"),
+        (b"\0\0\0\x18ftypisom", "is a video"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer.*git lfs pull"),
+        (b"PK\3\4 [Content_Types].xml", "is an archive or an office file"),
+    ],
+)
+def test_what_is_no_picture_is_named(tmp_path, content, message, monkeypatch):
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", False)  # as without Ghostscript
+    (tmp_path / "photo.jpg").write_bytes(content)
+    with pytest.raises(ImageError, match=f"photo.jpg .*{message}"):
+        load_image(tmp_path / "photo.jpg")
+
+
+def test_a_large_scan_takes_little_memory(tmp_path):
+    Image.new("RGBA", (11_200, 8_750), (*RED, 128)).save(tmp_path / "a.png", compress_level=1)
+    code = (
+        "import resource, sys\n"
+        "from styletools.images import load_image\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
+        "before = peak()\n"
+        "picture = load_image(sys.argv[1])\n"
+        "print(peak() - before, *picture.shape[2:])\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", code, str(tmp_path / "a.png")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    taken, height, width = map(int, done.stdout.split())
+    assert (height, width) == (312, 400)
+    assert taken < 700  # MB; the pixels are 392

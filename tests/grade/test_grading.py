@@ -13,12 +13,14 @@ import pytest
 import torch
 from support.desk import BY_NAME, TODOS, judged
 from support.mutants import read_mutants, share
+from support.pictures import LONG_TEXT, with_chunks
 
 import styletools
 from coursekit.grade import grader as grading
 from coursekit.grade import kits, pool, rebuild
 from coursekit.grade import pictures as ownpictures
 from coursekit.inside import verdicts
+from coursekit.inside.decode import decode
 from coursekit.records import Answer, Grade, Outcome, Submission
 
 MUTANTS = read_mutants()
@@ -298,6 +300,7 @@ def pictures(tmp_path, rng):
     photo.save(tmp_path / "copy.jpg")
     photo.rotate(90, expand=True).save(tmp_path / "painting.png")
     photo.resize((8, 8)).save(tmp_path / "tiny.png")
+    with_chunks(tmp_path / "words.png", photo, LONG_TEXT)
     (tmp_path / "text.jpg").write_text("<html>not found</html>")
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "photo.jpg").read_bytes()[:300])
     return {f"hand-in/images/{path.name}": path for path in tmp_path.iterdir()}
@@ -308,6 +311,7 @@ def pictures(tmp_path, rng):
     [
         ("images/photo.jpg", "images/painting.png", ["passed", "passed"]),
         ("photo.jpg", "C:\\me\\painting.png", ["passed", "passed"]),
+        ("photo.jpg", "words.png", ["passed", "passed"]),
         ("photo.jpg", "copy.jpg", ["passed", "wrong"]),
         ("foto.jpg", "painting.png", ["wrong", "passed"]),
         ("tiny.png", "text.jpg", ["wrong", "wrong"]),
@@ -322,6 +326,11 @@ def test_chosen_pictures(content, style, statuses, pictures):
     }
     found = ownpictures.judge(names, pictures, {"chelsea.jpg": "0"}, alone=False)
     assert [choice.status for choice in found.values()] == statuses
+
+
+def test_runs_pictures_with_much_text_are_decoded(pictures):
+    found = decode({"a": pictures["hand-in/images/words.png"].read_bytes()}, (32, 24), "bubblewrap")
+    assert found["a"].pixels.shape == (24, 32, 3)
 
 
 def test_a_notebook_alone_cannot_show_pictures():

@@ -11,6 +11,7 @@ import ipywidgets
 import numpy as np
 import pytest
 from PIL import Image
+from support.pictures import LONG_TEXT, with_chunks
 
 import styletools
 from styletools import Run, stylize, tradeoff
@@ -562,6 +563,15 @@ def test_a_broken_upload_is_said_and_not_kept(panel, data):
     assert not [p for p in panel.content.folder.rglob("*") if p.is_file()]
     send(panel.content, "good.png", png())
     assert panel.content.message == ""
+
+
+def test_an_upload_with_much_text_is_chosen_and_shown(panel, tmp_path):
+    image = Image.new("RGB", (40, 30), "red")
+    path = with_chunks(tmp_path / "from-a-phone.png", image, LONG_TEXT)
+    send(panel.content, path.name, path.read_bytes())
+    assert (panel.content.message, panel.content.size) == ("", (40, 30))
+    thumb = Image.open(io.BytesIO(panel.content.pictures[-1]["thumb"]))
+    assert thumb.getpixel((48, 48))[0] > 200
 
 
 def test_an_upload_that_is_too_large_is_said_and_not_held(panel, monkeypatch):

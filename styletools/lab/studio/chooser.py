@@ -13,8 +13,9 @@ from anywidget import AnyWidget
 from PIL import Image, ImageOps
 
 from styletools._files import atomic_path
+from styletools._rgb import open_picture, to_rgb, upright_size
 from styletools.errors import ConfigError, ImageError, StyletoolsError
-from styletools.images import MAX_DOWNLOAD, load_image, to_image
+from styletools.images import MAX_DOWNLOAD, is_address, load_image, to_image
 
 STATIC = Path(__file__).parent / "static"
 UPLOADS = ".uploads"  # in a run store; hidden, so that it is not taken for a run
@@ -87,7 +88,7 @@ class PictureChooser(AnyWidget):
         known = [p["key"] for p in self.pictures if source in (p["key"], p["name"])]
         if known:
             self.value = known[0]
-        elif source.lower().startswith(("http://", "https://")):
+        elif is_address(source):
             buffer = io.BytesIO()
             to_image(load_image(source, max_size=16_384)).save(buffer, "PNG")
             name = Path(source.split("?")[0]).stem
@@ -154,13 +155,7 @@ def keep_picture(folder: Path, name: str, data: bytes) -> Path:
 
 def thumbnail(path: Path, width: int = THUMBNAIL, height: int = THUMBNAIL) -> bytes:
     """A small JPEG of a picture, cropped to its middle; grey where it cannot be read."""
-    try:
-        with Image.open(path) as image:
-            image.draft("RGB", (2 * width, 2 * height))
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-        return jpeg(ImageOps.fit(upright, (width, height)), 82)
-    except (OSError, ValueError, SyntaxError):
-        return jpeg(Image.new("RGB", (width, height), "#999999"))
+    return _look(path, width, height)[0]
 
 
 def jpeg(image: Image.Image, quality: int = 88) -> bytes:
@@ -171,18 +166,23 @@ def jpeg(image: Image.Image, quality: int = 88) -> bytes:
 
 
 def _entry(path: Path, name: str) -> dict[str, Any]:
+    thumb, size = _look(path, THUMBNAIL, THUMBNAIL)
     return {
         "key": str(path),
         "name": re.sub(r"-[0-9a-f]{12}(?=\.|$)", "", name).replace("_", " "),
-        "thumb": thumbnail(path),
-        "size": _size(path),
+        "thumb": thumb,
+        "size": size,
     }
 
 
-def _size(path: Path) -> tuple[int, int]:
+def _look(path: Path, width: int, height: int) -> tuple[bytes, tuple[int, int]]:
+    """A picture's thumbnail, and its own width and height; grey and (0, 0) where it is broken."""
     try:
-        with Image.open(path) as image:
-            turned = image.getexif().get(0x0112, 1) >= 5  # the camera was held upright
-            return (image.height, image.width) if turned else image.size
-    except (OSError, ValueError, SyntaxError):
-        return (0, 0)
+        with open(path, "rb") as file, open_picture(file) as image:
+            size = upright_size(image)
+            image.draft(None, (2 * width, 2 * height))  # a photograph need not be read whole
+            scale = min(1.0, max(width / size[0], height / size[1]))
+            small = to_rgb(image, (round(size[0] * scale) or 1, round(size[1] * scale) or 1))
+        return jpeg(ImageOps.fit(small, (width, height)), 82), size
+    except Exception:  # whatever a broken file makes Pillow raise
+        return jpeg(Image.new("RGB", (width, height), "#999999")), (0, 0)
