@@ -132,10 +132,12 @@ def class_csv(
     return csv_text(rows)
 
 
-def csv_text(rows: Sequence[Sequence[str]]) -> str:
+def csv_text(rows: Sequence[Sequence[str]], delimiter: str = ",") -> str:
     """Rows as CSV, guarded; with the mark by which Excel knows UTF-8."""
     buffer = io.StringIO()
-    csv.writer(buffer).writerows([[guarded(cell) for cell in row] for row in rows])
+    csv.writer(buffer, delimiter=delimiter).writerows(
+        [[guarded(cell) for cell in row] for row in rows]
+    )
     return "\ufeff" + buffer.getvalue()
 
 

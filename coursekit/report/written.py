@@ -3,26 +3,35 @@
     GRADES/written/LESSON-QUESTION.html   every student's answer, with figures and rubric
     GRADES/written.csv                    a row for each: points and a comment go in here
 
-Points that somebody entered are never overwritten. Where an answer has changed since it was read,
-its points no longer count, and the row says so.
+Points that somebody entered are never overwritten, and `written.csv.bak` is the table as it was
+before. Where an answer has changed since it was read, its points no longer count, and the row says
+so. A row is known by its column `row`, which is of letters alone: a spreadsheet takes a name or a
+digest of digits for a number, and writes it anew.
 """
 
 import csv
 import hashlib
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from coursekit.collect.names import one_line
 from coursekit.collect.saved import words
 from coursekit.course import Key, Question, this_course
 from coursekit.records import Grade, Outcome, Status, Submission
 from coursekit.report.pages import csv_text, guarded, number, render
-from styletools._files import write_text
+from styletools._files import atomic_path, write_text
 from styletools.errors import StyletoolsError
 
-COLUMNS = ("student", "lesson", "question", "possible", "points", "comment", "answer", "state")
+COLUMNS = (
+    "student", "lesson", "question", "possible", "points", "comment", "answer", "state", "row",
+)  # fmt: skip
+DELIMITERS = ",;\t"
+LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
+ROUNDED = 1e-4  # relative: what a spreadsheet leaves of a long number
 
 
 class WrittenError(StyletoolsError, ValueError):
@@ -42,13 +51,15 @@ class Mark:
     points: float | None = None
     comment: str = ""
     answer: str = ""
+    student: str = ""
+    question: Key = ("", "")
 
 
-Marks = Mapping[tuple[str, Key], Mark]  # by student's name (on one line) and question
+Marks = Mapping[str, Mark]  # by `row_id`
 
 
-def read_marks(path: Path) -> dict[tuple[str, Key], Mark]:
-    """Read `written.csv`, if it is there.
+def read_marks(path: Path) -> dict[str, Mark]:
+    """Read `written.csv`, if it is there, as any spreadsheet saves it.
 
     Raises:
         WrittenError: points that are no number, or not between 0 and what the answer is worth; a
@@ -56,20 +67,42 @@ def read_marks(path: Path) -> dict[tuple[str, Key], Mark]:
     """
     if not path.exists():
         return {}
-    text = path.read_text("utf-8-sig")
-    dialect = ";" if text.split("\n")[0].count(";") > text.split("\n")[0].count(",") else ","
-    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=dialect)
+    text = _decoded(path.read_bytes())
+    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     if missing := set(COLUMNS[:7]) - set(table.fieldnames or ()):
         raise WrittenError(f"{path}: no column {', '.join(sorted(missing))}. Take it from a copy.")
-    marks: dict[tuple[str, Key], Mark] = {}
+    marks: dict[str, Mark] = {}
     for row, found in enumerate(table, start=2):
-        cells = {name: _unguarded(found[name] or "") for name in COLUMNS[:7]}
-        key = cells["student"], (cells["lesson"], cells["question"])
+        cells = {name: _unguarded(found.get(name) or "") for name in COLUMNS}
+        if not any(cells.values()):
+            continue  # spreadsheets leave some at the end
+        student, question = cells["student"], (cells["lesson"], cells["question"])
+        key = cells["row"] or row_id(student, question)
         if key in marks:
-            raise WrittenError(f"{path}, row {row}: {key[0]}, {key[1][1]} is there twice.")
+            raise WrittenError(f"{path}, row {row}: {student}, {question[1]} is there twice.")
         points = _points(cells["points"], cells["possible"], f"{path}, row {row}")
-        marks[key] = Mark(points, cells["comment"], cells["answer"])
+        marks[key] = Mark(points, cells["comment"], cells["answer"], student, question)
     return marks
+
+
+def row_id(student: str, question: Key) -> str:
+    """By which a row is known, whatever a spreadsheet makes of the student's name."""
+    whole = "\n".join((one_line(student), *question))
+    return hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()[:12].translate(LETTERS)
+
+
+def _decoded(data: bytes) -> str:
+    """UTF-8, UTF-16 with its mark, or what Excel writes in Western Europe and America."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
+
+
+def _delimiter(text: str) -> str:
+    return max(DELIMITERS, key=text.partition("\n")[0].count)
 
 
 def with_marks(grade: Grade, submission: Submission, marks: Marks) -> Grade:
@@ -110,16 +143,25 @@ def write_pages(
     asked = (submission for submission in submissions if not submission.single)
     submissions = sorted(asked, key=lambda submission: submission.student)
     rows: list[list[str]] = [list(COLUMNS)]
+    pages: dict[Question, list[tuple[Any, ...]]] = {}
     for question in this_course().written:
-        entries = []
+        entries = pages.setdefault(question, [])
         for submission in submissions:
             text = answer_text(submission, question)
-            mark = marks.get((one_line(submission.student), question.key), Mark())
+            mark = marks.get(row_id(submission.student, question.key), Mark())
             rows.append(_row(submission, question, text, mark))
             if text:
                 pictures = figures.get((submission.student, question.key), ())
                 about = _about(question, grades.get(submission.student))
-                entries.append((submission.student, text, mark, rows[-1][-1], pictures, about))
+                entries.append((submission.student, text, mark, rows[-1][-2], pictures, about))
+    known = {row[-1] for row in rows}
+    for key, mark in marks.items():  # of students who are not here now
+        if key not in known:
+            points = "" if mark.points is None else number(mark.points)
+            gone = [mark.student, *mark.question, "", points, mark.comment, mark.answer, "gone"]
+            rows.append([*gone, key])
+    _write_table(folder / "written.csv", csv_text(rows))  # at once: a person may write it, too
+    for question, entries in pages.items():
         page = render(
             "written.html",
             images=True,
@@ -129,12 +171,25 @@ def write_pages(
             read=sum(entry[3] == "read" for entry in entries),
         )
         write_text(folder / "written" / f"{question.cell_id}.html", page)
-    known = {(row[0], (row[1], row[2])) for row in rows}
-    for (student, (lesson, name)), mark in marks.items():  # of students who are not here now
-        if (student, (lesson, name)) not in known:
-            points = "" if mark.points is None else number(mark.points)
-            rows.append([student, lesson, name, "", points, mark.comment, mark.answer, "gone"])
-    write_text(folder / "written.csv", csv_text(rows))
+
+
+def _write_table(path: Path, text: str) -> None:
+    """As the last spreadsheet separated its cells; what was there before is kept beside."""
+    if path.exists():
+        before = path.read_bytes()
+        delimiter = _delimiter(_decoded(before))
+        if delimiter != ",":
+            table = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+            text = csv_text([_with_commas(row) for row in table], delimiter)
+        if before != text.encode():
+            with atomic_path(path.with_name(f"{path.name}.bak")) as temporary:
+                temporary.write_bytes(before)
+    write_text(path, text)
+
+
+def _with_commas(row: list[str]) -> list[str]:
+    """Points as the spreadsheets write them that separate cells by semicolons."""
+    return [c.replace(".", ",") if place in (3, 4) else c for place, c in enumerate(row)]
 
 
 def _about(question: Question, grade: Grade | None) -> Outcome | None:
@@ -154,7 +209,22 @@ def answer_text(submission: Submission, question: Question) -> str:
 
 def digest(text: str) -> str:
     """By which a changed answer is noticed; spaces do not count."""
+    return _hexadecimal(text).translate(LETTERS)
+
+
+def _hexadecimal(text: str) -> str:
     return hashlib.sha256(" ".join(text.split()).encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def _is_of(kept: str, text: str) -> bool:
+    """Whether a digest is of this text; earlier ones were of digits, and may have been rounded."""
+    earlier = _hexadecimal(text)
+    if kept in (digest(text), earlier):
+        return True
+    try:
+        return math.isclose(float(kept.replace(",", ".")), float(earlier), rel_tol=ROUNDED)
+    except ValueError:
+        return False
 
 
 def _row(submission: Submission, question: Question, text: str, mark: Mark) -> list[str]:
@@ -165,19 +235,29 @@ def _row(submission: Submission, question: Question, text: str, mark: Mark) -> l
     lesson, name = question.key
     possible = number(question.points)
     student = one_line(submission.student)
-    return [student, lesson, name, possible, points, mark.comment, mark.answer, state]
+    return [
+        student,
+        lesson,
+        name,
+        possible,
+        points,
+        mark.comment,
+        mark.answer,
+        state,
+        row_id(student, question.key),
+    ]
 
 
 def _state(text: str, mark: Mark) -> str:
     if mark.points is None:
         return Status.TO_BE_READ if text else "empty"
-    if mark.answer and mark.answer != digest(text):
+    if mark.answer and not _is_of(mark.answer, text):
         return "changed since it was read: read it again, then empty `answer` in this row"
     return "read"
 
 
 def _outcome(student: str, submission: Submission, question: Question, marks: Marks) -> Outcome:
-    mark = marks.get((one_line(student), question.key), Mark())
+    mark = marks.get(row_id(student, question.key), Mark())
     text = answer_text(submission, question)
     lesson, name = question.key
     state = _state(text, mark)

@@ -137,6 +137,23 @@ def test_points_of_written_answers_are_merged(graded, submissions, tmp_path):
     assert "from 0 to 5 can be given" in answer.output
 
 
+def test_points_entered_while_it_runs_are_kept(graded, submissions, tmp_path, monkeypatch):
+    output = tmp_path / "grades"
+    run(submissions, "-o", output)
+    path, grade_all = output / "written.csv", batch.grade_all
+
+    def slow(*arguments, **more):
+        yield from grade_all(*arguments, **more)
+        rows = list(csv.reader(io.StringIO(path.read_text("utf-8-sig"), newline="")))
+        rows[1][4:6] = ["0", "Read meanwhile."]
+        with open(path, "w", encoding="utf-8-sig", newline="") as file:
+            csv.writer(file).writerows(rows)
+
+    monkeypatch.setattr(batch, "grade_all", slow)
+    run(submissions, "-o", output)
+    assert "Read meanwhile." in path.read_text("utf-8-sig")
+
+
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [

@@ -2,7 +2,9 @@
 
 import base64
 import csv
+import hashlib
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,9 @@ from coursekit.report.written import (
     COLUMNS,
     Mark,
     WrittenError,
+    digest,
     read_marks,
+    row_id,
     with_marks,
     write_pages,
 )
@@ -147,10 +151,79 @@ def test_semicolons_as_european_spreadsheets_save(tmp_path):
     assert marked(tmp_path, ada)[1].points == 4
 
 
+SPREADSHEETS = {  # what they save: (how cells are separated, the encoding)
+    "Excel in Germany": (";", "cp1252"),
+    "Excel in America": (",", "cp1252"),
+    "Excel's Unicode text": ("\t", "utf-16"),
+    "LibreOffice": (",", "utf-8"),
+    "Excel, UTF-8": (";", "utf-8-sig"),
+}
+
+
+def save_as(folder, delimiter, encoding, change=lambda row: row):
+    """Written anew, with decimal commas where they are usual, and an empty row at the end."""
+    rows = [change(row) for row in table(folder)]
+    with open(folder / "written.csv", "w", encoding=encoding, newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows([*rows, dict.fromkeys(COLUMNS, "")])
+
+
+@pytest.mark.parametrize("saved", SPREADSHEETS)
+def test_a_table_comes_back_from_every_spreadsheet(tmp_path, saved):
+    delimiter, encoding = SPREADSHEETS[saved]
+    class_ = [handed_in("Jörg Müller", "Because."), handed_in("007", "Since.")]
+    write_pages(tmp_path, class_, {})
+    enter(tmp_path, "Jörg Müller", points="4,5", comment="schön gemacht")
+    enter(tmp_path, "007", points="3")
+
+    def change(row):
+        return row | {"student": row["student"].replace("007", "7"), "state": "…"}
+
+    save_as(tmp_path, delimiter, encoding, change)
+    before = (tmp_path / "written.csv").read_bytes()
+    for submission, points in zip(class_, (4.5, 3), strict=True):
+        outcome = marked(tmp_path, submission)[1]
+        assert (outcome.status, outcome.points) == ("read", points)
+    write_pages(tmp_path, class_, read_marks(tmp_path / "written.csv"))
+    assert (tmp_path / "written.csv.bak").read_bytes() == before
+    head, *rows = (tmp_path / "written.csv").read_text("utf-8-sig").splitlines()
+    assert head.count(delimiter) == len(COLUMNS) - 1
+    (row,) = [row for row in rows if row.startswith(f"Jörg Müller{delimiter}02_gram{delimiter}")]
+    assert ("4.5" if delimiter == "," else "4,5") in row
+    assert marked(tmp_path, class_[0])[1].message == "schön gemacht"
+
+
+def test_no_column_looks_like_a_number_or_a_date(tmp_path):
+    write_pages(tmp_path, [handed_in("ada", text) for text in map(str, range(300))][:1], {})
+    for number in range(300):
+        assert re.fullmatch("[a-p]{12}", digest(f"answer {number}"))
+    assert all(re.fullmatch("[a-p]{12}", row["row"]) for row in table(tmp_path))
+
+
+def test_digests_that_an_earlier_table_lost_digits_of(tmp_path):
+    """As Excel left them: 6.24138E+11."""
+    texts = (f"answer {number}" for number in range(9999))
+    hexadecimal = {t: hashlib.sha256(t.encode()).hexdigest()[:12] for t in texts}
+    text, old = next(item for item in hexadecimal.items() if item[1].isdigit())
+    ada = handed_in("ada", text)
+    write_pages(tmp_path, [ada], {})
+    for kept in (old, f"{float(old):.5E}", f"{float(old):.5E}".replace(".", ",")):
+        enter(tmp_path, "ada", points="4", answer=kept)
+        assert marked(tmp_path, ada)[1].status == "read"
+        assert marked(tmp_path, handed_in("ada", "Another."))[1].status == "to be read"
+
+
+def test_a_table_without_the_column_of_rows_is_read_by_its_names(tmp_path):
+    write_pages(tmp_path, [handed_in("ada", "Because.")], {})
+    enter(tmp_path, "ada", points="4", row="")
+    assert marked(tmp_path, handed_in("ada", "Because."))[1].points == 4
+
+
 def test_the_page_shows_answer_rubric_and_figures_escaped(tmp_path):
     evil = "<script>alert(1)</script>\u202e"
     figures = {("ada", KEY): ["figures/a.png"]}
-    marks = {("ada", KEY): Mark(2, evil)}
+    marks = {row_id("ada", KEY): Mark(2, evil)}
     write_pages(tmp_path, [handed_in("ada", evil + " Because.")], marks, figures)
     page = (tmp_path / "written" / "02_gram-gram_matrix_explanation.html").read_text()
     assert "<script" not in page
