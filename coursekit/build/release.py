@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 FOLDER = "style-transfer"  # what the ZIP file unpacks to
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
-PACKAGE = {".py", ".safetensors", ".js", ".css", ".j2"}
+PACKAGE = {".py", ".pyi", ".typed", ".safetensors", ".js", ".css", ".j2"}
 SETTINGS_FILE = "styletools/data/course.toml"
 PICTURES = {".jpg", ".png", ".md"}
 

@@ -61,7 +61,8 @@ class Reference:
     """The reference's answers, run in this process; computes what verdict cells must print."""
 
     def __init__(self, todos: Iterable[Question]) -> None:
-        from styletools import STYLE_WEIGHTS, bundled, load_image
+        from styletools import bundled, load_image
+        from styletools.config import STYLE_WEIGHTS
 
         offers = {"STYLE_WEIGHTS": STYLE_WEIGHTS, "bundled": bundled, "load_image": load_image}
         self.todos = {todo.name: todo for todo in todos}

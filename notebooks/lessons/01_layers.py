@@ -194,7 +194,7 @@ diagrams.show_features({name: feature.relu() for name, feature in features.items
 # so at 5 × 5 pixels, and after a pooling each step to the side is worth two pixels. Adding up:
 
 # %%
-from styletools import VGG19_LAYERS
+from styletools.config import VGG19_LAYERS
 from styletools.vgg import POOLED_AFTER
 
 field, step, fields = 1, 1, {}

@@ -36,7 +36,6 @@ import torch
 
 from styletools import (
     ASSIGNMENT,
-    STYLE_WEIGHTS,
     bundled,
     gram_matrix,
     load_backbone,
@@ -45,6 +44,7 @@ from styletools import (
     save_image,
     show_images,
 )
+from styletools.config import STYLE_WEIGHTS
 from styletools.course import checks, diagrams
 
 # %% [markdown]

@@ -38,22 +38,24 @@ from PIL import Image
 
 from styletools import (
     ASSIGNMENT,
-    RunStore,
     StyletoolsError,
     TransferConfig,
     bundled,
+    plot_losses,
+    save_image,
+    show_images,
+)
+from styletools.course import diagrams
+from styletools.lab import (
+    RunStore,
     overlay_losses,
     part2,
     picture_grid,
-    plot_losses,
-    save_image,
     scatter,
-    show_images,
     sweep,
     table,
     tradeoff,
 )
-from styletools.course import diagrams
 
 # %% [markdown]
 # ## The base run
@@ -452,7 +454,7 @@ print("(d) begins higher:", history["d"][0]["total"] > first["total"])
 # Finished runs are kept in `runs`, with the others: `table(store.runs())` lists them all.
 
 # %% tags=["nbval-ignore-output", "output-not-kept"]
-from styletools.lab.studio import TransferPanel
+from styletools.lab import TransferPanel
 
 panel = TransferPanel(max_size=SIZE)
 panel

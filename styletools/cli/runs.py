@@ -42,8 +42,7 @@ def sweep(file: str, store: str | None, scheduler: str | None, dry_run: bool) ->
 
     Ended by anything, the same command goes on.
     """
-    from styletools.lab import plans
-    from styletools.lab import sweep as sweeps
+    from styletools.lab import plans, sweeps
     from styletools.lab.store import RunStoppedError, RunStore
 
     base, grid, contents, styles = plans.read_plan(file)

@@ -42,11 +42,24 @@ def test_every_dependency_says_what_needs_it():
 
 
 def test_public_names_exist_and_are_documented():
-    for name in styletools.__all__:
-        thing = getattr(styletools, name)
-        assert thing.__doc__, name
-    with pytest.raises(AttributeError, match="no attribute 'stylise'"):
+    assert len(styletools.__all__) <= 22
+    for package in (styletools, styletools.lab, styletools.course):
+        for name in package.__all__:
+            thing = getattr(package, name)
+            assert isinstance(thing, bool) or thing.__doc__.strip(), name
+            assert name in dir(package)
+    assert callable(styletools.studio)
+    assert callable(styletools.lab.sweep)
+    with pytest.raises(AttributeError, match="attribute stylise"):
         styletools.stylise  # noqa: B018
+
+
+def test_types_of_public_names_reach_a_student():
+    code = "import styletools\nstyletools.gram_matrix(3)\nstyletools.lab.sweep(4)\n"
+    command = [sys.executable, "-m", "mypy", "--no-incremental", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert '"gram_matrix" has incompatible type "int"; expected "Tensor"' in done.stdout
+    assert '"sweep" has incompatible type "int"; expected "TransferConfig"' in done.stdout
 
 
 def test_import_does_not_wait_for_torch():

@@ -26,9 +26,10 @@ from coursekit.inside import decode as pixels
 from coursekit.records import Grade, Submission
 from coursekit.report.likeness import alike
 from coursekit.sandbox import SandboxError
-from styletools import RunStore, TransferConfig, bundled, part2
+from styletools import TransferConfig, bundled
 from styletools.course import handin
 from styletools.course.handin import runs as experiments
+from styletools.lab import RunStore, part2
 
 SIZE, STEPS = 36, 24
 RATE = 0.03  # with few small steps, rounding to 8 bits changes as much as they do

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from styletools import cli
-from styletools.lab import sweep as sweeps
+from styletools.lab import sweeps
 from styletools.lab.store import RunStore
 
 PLAN = """

@@ -23,10 +23,10 @@ from styletools.engine import checkpoint
 from styletools.errors import ConfigError
 from styletools.images import bundled
 from styletools.lab import store as experiments
-from styletools.lab import sweep as sweeps
+from styletools.lab import sweeps
 from styletools.lab.plans import part2, read_plan, tradeoff, variants
 from styletools.lab.store import RunStoppedError, RunStore, StoreError
-from styletools.lab.sweep import sweep
+from styletools.lab.sweeps import sweep
 from styletools.transfer import Ended, stylize
 
 QUICK = TransferConfig(max_size=32, steps=6, backbone="small")
@@ -255,7 +255,7 @@ def test_progress_counts_steps_of_all_runs(store, photo, noise, monkeypatch):
 # Killed, full, two at once
 
 CONTEXT = multiprocessing.get_context("forkserver")  # torch is imported once, for all of them
-CONTEXT.set_forkserver_preload(["styletools.lab.sweep"])
+CONTEXT.set_forkserver_preload(["styletools.lab.sweeps"])
 
 
 def _sweep(folder, photo, noise, started, log):

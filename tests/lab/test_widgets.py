@@ -14,9 +14,11 @@ from PIL import Image
 from support.pictures import LONG_TEXT, with_chunks
 
 import styletools
-from styletools import Run, stylize, tradeoff
+from styletools import stylize
 from styletools.config import ASSIGNMENT, FAST, STYLE_WEIGHTS, TransferConfig
 from styletools.errors import ConfigError
+from styletools.lab.plans import tradeoff
+from styletools.lab.run import Run, load_run
 from styletools.lab.store import RunStore
 from styletools.lab.studio import Studio, TransferPanel
 from styletools.lab.studio import thread as worker
@@ -710,7 +712,7 @@ def test_saving_never_replaces_a_file(gallery, tmp_path):
         gallery.save.click()
     saved = sorted((tmp_path / "out").iterdir())
     assert [path.name for path in saved] == ["mine.jpg-2.png", "mine.jpg.png"]
-    assert styletools.load_run(saved[0])["config"] == gallery.chosen[0].config
+    assert load_run(saved[0])["config"] == gallery.chosen[0].config
     gallery.path.value = str(tmp_path / "out" / "mine.jpg.png" / "below")
     gallery.save.click()
     assert gallery.notice.value.startswith("Not done")

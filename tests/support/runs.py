@@ -5,7 +5,7 @@ import json
 
 from PIL import Image
 
-from styletools import part2
+from styletools.lab import part2
 from styletools.transfer import identity_of, key_of
 
 SIDE = 160
