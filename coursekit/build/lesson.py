@@ -7,6 +7,7 @@ header may carry what nbgrader needs, in short:
     # %% grade_id="check_gram_matrix" points=5             its check cell: read-only, graded
     # %% [markdown] grade_id="why" solution=true points=5  a written answer, graded by hand
     # %% grade_id="experiment_a"                           read-only
+    # %% setup=true                                        `_setup.py`, folded: the same everywhere
 
 What stands between `### BEGIN SOLUTION` and `### END SOLUTION` (in text: the same words in HTML
 comments) is in the reference alone.
@@ -37,6 +38,8 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 HEADER_KEYS = {"grade_id", "solution", "points", "tags"}
+SETUP = "_setup.py"  # beside the lessons: the cell that makes the kit ready
+FOLDED = {"jupyter": {"source_hidden": True}}  # JupyterLab shows its first line
 STUB = "# removed by coursekit"  # stands for a solution until its line is dropped
 TEXT_STUB = "*Write your answer here.*"
 MAX_BYTES = 3_000_000
@@ -114,6 +117,9 @@ def read_lesson(path: Path) -> NotebookNode:
     ids: set[str] = set()
     for cell in read.cells:
         metadata = {k: v for k, v in cell.metadata.items() if k != "lines_to_next_cell"}
+        setup = metadata.pop("setup", False)
+        if setup:
+            cell.source = _setup_of(path, cell.source)
         identity = _cell_id(path.stem, metadata.get("grade_id"), cell)
         if identity in ids:
             raise BuildError(f"{path.stem}: two cells are {identity!r}:\n{cell.source[:200]}")
@@ -122,12 +128,25 @@ def read_lesson(path: Path) -> NotebookNode:
         if cell.cell_type not in make:
             raise BuildError(f"{path.stem}: a {cell.cell_type} cell; use code or markdown.")
         expanded = _expand(f"{path.stem}, cell {identity}", metadata, cell.source)
+        expanded |= copy.deepcopy(FOLDED) if setup else {}
         notebook.cells.append(make[cell.cell_type](cell.source, id=identity, metadata=expanded))
     try:
         MetadataValidator().validate_nb(notebook)
     except ValidationError as error:
         raise BuildError(f"{path.stem}: {error}") from None
     return notebook
+
+
+def _setup_of(path: Path, source: str) -> str:
+    """The set-up cell of a lesson."""
+    setup = path.with_name(SETUP)
+    if source.strip():
+        raise BuildError(f"{path.stem}: the set-up cell is {SETUP}'s; leave it empty here.")
+    if not setup.is_file():
+        raise BuildError(
+            f"{path.stem}: there is no {SETUP} beside it, which `setup=true` asks for."
+        )
+    return setup.read_text("utf-8").strip("\n")
 
 
 def student_version(reference: NotebookNode) -> NotebookNode:
@@ -207,7 +226,7 @@ def folders(notebooks: Path, names: Sequence[str] = ()) -> list[Path]:
 
 
 def _sources(folder: Path, names: Sequence[str]) -> list[Path]:
-    known = {path.stem: path for path in sorted((folder / "lessons").glob("*.py"))}
+    known = {path.stem: path for path in sorted((folder / "lessons").glob("[!_]*.py"))}
     for name in names:
         if name not in known:
             raise BuildError(f"No lesson {name!r}; the lessons are {', '.join(known)}.")

@@ -18,7 +18,7 @@ from coursekit.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
-LESSONS = sorted(path.stem for path in (NOTEBOOKS / "lessons").glob("*.py"))
+LESSONS = sorted(path.stem for path in (NOTEBOOKS / "lessons").glob("[!_]*.py"))
 
 SMALL = """\
 # %% [markdown]
@@ -385,6 +385,35 @@ def first_code(lesson):
 
 def test_all_lessons_begin_with_the_same_cell():
     assert len({first_code(lesson) for lesson in LESSONS}) == 1
+
+
+def test_the_set_up_cell_is_folded_and_its_first_line_says_what_it_is(folder):
+    for kind in ("student", "reference"):
+        cell = nbformat.read(NOTEBOOKS / kind / f"{LESSONS[0]}.ipynb", as_version=4).cells[1]
+        assert cell.metadata.jupyter.source_hidden
+        assert re.match("# Set-up.*what to do", cell.source)
+
+
+@pytest.mark.parametrize(
+    ("cell", "setup", "message"),
+    [
+        ("# %% setup=true", None, "00_small: there is no _setup.py beside it"),
+        ("# %% setup=true\nimport os", "import sys", "the set-up cell is _setup.py's; leave it"),
+    ],
+)
+def test_a_set_up_cell_that_cannot_be_put_in(folder, cell, setup, message):
+    edit(folder, "# %%\nprint(1 + 1)", cell)
+    if setup:
+        (folder / "lessons" / "_setup.py").write_text(setup)
+    with pytest.raises(build.BuildError, match=message):
+        built(folder)
+
+
+def test_the_set_up_cell_is_put_in(folder):
+    edit(folder, "# %%\nprint(1 + 1)", "# %% setup=true")
+    (folder / "lessons" / "_setup.py").write_text("print('ready')\n")
+    assert built(folder).cells[1].source == "print('ready')"
+    assert [path.stem for path in folder.glob("student/*")] == ["00_small"]
 
 
 WITHOUT_THE_KIT = """

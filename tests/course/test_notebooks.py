@@ -18,7 +18,7 @@ from styletools.backbones import write_weights
 from styletools.vgg import FULL_WIDTHS
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-LESSONS = sorted(path.stem for path in (NOTEBOOKS / "lessons").glob("*.py"))
+LESSONS = sorted(path.stem for path in (NOTEBOOKS / "lessons").glob("[!_]*.py"))
 QUICK = ("00_setup", "01_layers", "02_gram")
 
 
