@@ -46,12 +46,21 @@ for ok, text in run_checks():
 #
 # Nothing is downloaded unless you ask for it. Every number and every picture depends on the
 # backbone, so name yours in your report.
+#
+# A graphics card is much faster than a processor. `cuda` means NVIDIA's, which Colab lends; `mps`
+# means Apple's. Without either, everything runs on the `cpu`. The network must be moved to the
+# card, and so must each picture that it looks at:
 
 # %%
+import torch
+
 from styletools import load_backbone
 
+device = torch.device(
+    "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+)
 backbone = load_backbone()
-vgg = backbone.features()
+vgg = backbone.features().to(device)
 
 print("backbone:", backbone.name)
 print("VGG19 has 16 convolutions; the lessons listen to", len(vgg.layers))

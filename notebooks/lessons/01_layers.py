@@ -23,7 +23,10 @@ from styletools.course import checks, diagrams
 # has the shape `(1, 3, height, width)`; the 1 in front is the number of pictures.
 
 # %%
-image = load_image(bundled("content")["chelsea"], max_size=256)
+device = torch.device(
+    "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+)
+image = load_image(bundled("content")["chelsea"], max_size=256).to(device)
 print("shape:", tuple(image.shape[:2]), "longest side:", max(image.shape))
 
 # %%
@@ -81,7 +84,7 @@ diagrams.draw_vgg19(
 
 # %%
 backbone = load_backbone()
-vgg = backbone.features()
+vgg = backbone.features().to(device)
 
 for index, module in list(vgg._modules.items())[:7]:
     print(f"{index!r:>4}  {type(module).__name__}")
@@ -213,7 +216,7 @@ def two_convolutions(inplace):
 
 with torch.no_grad():
     for inplace in (False, True):
-        net = two_convolutions(inplace)
+        net = two_convolutions(inplace).to(device)
         kept = get_features(image, net, {"0": "conv", "1": "relu", "2": "last"})
         print(f"inplace={inplace}")
         print("   conv holds negative numbers:", bool((kept["conv"] < 0).any()))

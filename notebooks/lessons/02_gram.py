@@ -105,9 +105,12 @@ print(gram_matrix(features).int().tolist())
 # fire together. (Of its many channels, those 24 that differ most between the pictures.)
 
 # %%
-vgg = load_backbone().features()
+device = torch.device(
+    "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+)
+vgg = load_backbone().features().to(device)
 style_names = ["impasto", "mosaic", "engraving", "watercolour"]
-styles = {name: load_image(bundled("style")[name], max_size=192) for name in style_names}
+styles = {name: load_image(bundled("style")[name], max_size=192).to(device) for name in style_names}
 grams = {name: gram_matrix(vgg(style)["conv3_1"]) for name, style in styles.items()}
 diagrams.show_grams(grams, styles)
 
@@ -117,7 +120,7 @@ diagrams.show_grams(grams, styles)
 
 # %%
 for height, width in [(64, 64), (64, 128), (100, 30)]:
-    picture = torch.zeros(1, 3, height, width)
+    picture = torch.zeros(1, 3, height, width, device=device)
     shapes = {tuple(gram_matrix(feature).shape) for feature in vgg(picture).values()}
     print(f"{width} × {height} pixels:", sorted(shapes))
 
@@ -133,7 +136,7 @@ torch.manual_seed(0)
 
 def shuffled(feature):
     """The same numbers at other positions; all channels move together."""
-    order = torch.randperm(feature.shape[2] * feature.shape[3])
+    order = torch.randperm(feature.shape[2] * feature.shape[3]).to(feature.device)
     return feature.flatten(2)[:, :, order].view(feature.shape)
 
 

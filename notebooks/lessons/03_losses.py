@@ -32,8 +32,11 @@ from styletools.course import checks, diagrams
 
 # %%
 SIZE = course.size(160)
-content = load_image(bundled("content")["chelsea"], max_size=SIZE)
-style = load_image(bundled("style")["impasto"], size=content.shape[-2:])
+device = torch.device(
+    "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+)
+content = load_image(bundled("content")["chelsea"], max_size=SIZE).to(device)
+style = load_image(bundled("style")["impasto"], size=content.shape[-2:]).to(device)
 show_images({"content": content, "style": style})
 
 # %% [markdown]
@@ -42,7 +45,7 @@ show_images({"content": content, "style": style})
 # of lesson 2.
 
 # %%
-vgg = load_backbone().features()
+vgg = load_backbone().features().to(device)
 content_features = vgg(content)
 style_features = vgg(style)
 style_grams = {layer: gram_matrix(feature) for layer, feature in style_features.items()}
@@ -488,8 +491,8 @@ checks.check_own_pictures(globals())
 # Everything that belongs to the run is made anew here: features, Gram matrices, target, optimiser.
 
 # %% tags=["nbval-ignore-output"]
-content = load_image(my_content, max_size=SIZE)
-style = load_image(my_style, size=content.shape[-2:])
+content = load_image(my_content, max_size=SIZE).to(device)
+style = load_image(my_style, size=content.shape[-2:]).to(device)
 content_features = vgg(content)
 style_grams = {layer: gram_matrix(feature) for layer, feature in vgg(style).items()}
 

@@ -84,7 +84,7 @@ def show_channels(image: Tensor) -> Figure:
     axes[0].imshow(to_image(image))
     axes[0].set_title("the picture")
     for axis, values, name in zip(axes[1:], image[0], ("red", "green", "blue"), strict=True):
-        drawn = axis.imshow(values.numpy(), cmap="gray", vmin=-2.2, vmax=2.7)
+        drawn = axis.imshow(values.cpu().numpy(), cmap="gray", vmin=-2.2, vmax=2.7)
         axis.set_title(f"{name}: {tuple(values.shape)}")
         figure.colorbar(drawn, ax=axis, fraction=0.046)
     for axis in axes:
@@ -176,7 +176,9 @@ def show_grams(
         axis.imshow(to_image(picture) if isinstance(picture, Tensor) else picture)
         axis.set_title(title)
         axis.set_axis_off()
-        heat.imshow(part.numpy(), cmap="magma", vmin=0, vmax=brightest, interpolation="nearest")
+        heat.imshow(
+            part.cpu().numpy(), cmap="magma", vmin=0, vmax=brightest, interpolation="nearest"
+        )
         heat.set(xticks=[], yticks=[], xlabel="channel", ylabel="channel")
     return figure
 

@@ -26,7 +26,9 @@ course.begin()
 # in place, as in torchvision's VGG19.
 
 # %%
-device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+device = torch.device(
+    "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+)
 vgg = load_backbone().features()
 for module in vgg:
     if isinstance(module, nn.ReLU):
