@@ -18,8 +18,7 @@ help:            ## this list
 
 demo: $(VENV)/installed  ## turn a photograph into a painting, in outputs/demo
 	$(BIN)/styletools stylize images/content/chelsea.jpg images/style/stained_glass.jpg \
-	  --style-weight 1e3 --style-weights conv1_1=1,conv2_1=8,conv3_1=64,conv4_1=512,conv5_1=2048 \
-	  --tolerance 0.05 --steps 120 -o outputs/demo --backbone small --overwrite
+	  -o outputs/demo --backbone vgg19 --overwrite
 
 lab: $(VENV)/installed   ## open the lessons in JupyterLab
 	$(BIN)/jupyter lab notebooks
