@@ -37,8 +37,8 @@ from styletools.lab import (
 # %% [markdown]
 # ## The base run
 #
-# The settings of a run are a `TransferConfig`, and its defaults are the assignment's. Runs take your
-# graphics card by themselves (`device="auto"`):
+# The settings of a run are a `TransferConfig`, and its defaults are the assignment's. Runs use
+# your graphics card by themselves (`device="auto"`):
 
 # %%
 SIZE = course.size(160)  # pixels; the assignment says 400, for those who have a GPU
