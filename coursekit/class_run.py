@@ -12,7 +12,8 @@ GRADES/kept/NAME.json       what a later call goes on from
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +21,8 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from coursekit.collect import submission_of
-from coursekit.collect.archive import read_material
-from coursekit.collect.layouts import Found, Handin, LayoutError, find_handins
+from coursekit.collect.archive import read_material, unpack_download
+from coursekit.collect.layouts import Found, Handin, LayoutError, find_handins, is_download
 from coursekit.collect.names import file_name, one_line
 from coursekit.course import Key
 from coursekit.grade.pool import default_workers, grade_all
@@ -76,41 +77,43 @@ def grade_class(
     """
     read_marks(output / "written.csv")  # what cannot be is said before anything is run
     output.mkdir(parents=True, exist_ok=True)  # it is tried whether answers can read it
-    found = find_handins(paths, layout)
-    _describe(found, say)
-    chosen = _chosen(found.handins, students)
-    submissions: dict[str, Submission] = {}
-    figures: dict[tuple[str, Key], list[str]] = {}
+    with tempfile.TemporaryDirectory(prefix="coursekit-download-") as temporary:
+        unpacked = _unpacked(paths, Path(temporary))
+        found = find_handins([unpacked.get(path, path) for path in paths], layout)
+        _describe(found, say, {folder: path for path, folder in unpacked.items()})
+        chosen = _chosen(found.handins, students)
+        submissions: dict[str, Submission] = {}
+        figures: dict[tuple[str, Key], list[str]] = {}
 
-    def read(handins: Iterable[Handin]) -> Iterator[Submission]:
-        """Each when it is needed; what is kept of it holds no files."""
-        for handin in handins:
-            material = read_material(handin.places)
-            submission = submission_of(handin, material)
-            submissions[handin.student] = replace(submission, files={})
-            figures.update(save_figures(handin.student, material.notebooks, output / "written"))
-            yield submission
+        def read(handins: Iterable[Handin]) -> Iterator[Submission]:
+            """Each when it is needed; what is kept of it holds no files."""
+            for handin in handins:
+                material = read_material(handin.places)
+                submission = submission_of(handin, material)
+                submissions[handin.student] = replace(submission, files={})
+                figures.update(save_figures(handin.student, material.notebooks, output / "written"))
+                yield submission
 
-    bar = tqdm(total=len(chosen), unit=" graded", disable=None, dynamic_ncols=True)
+        bar = tqdm(total=len(chosen), unit=" graded", disable=None, dynamic_ncols=True)
 
-    def tell(line: str) -> None:
-        """Above the bar."""
-        with tqdm.external_write_mode():
-            say(line)
+        def tell(line: str) -> None:
+            """Above the bar."""
+            with tqdm.external_write_mode():
+                say(line)
 
-    grades: dict[str, Grade] = {}
-    with bar:
-        coming = grade_all(
-            read(chosen), output / KEPT, workers or default_workers(), unsafe_no_sandbox,
-            again=bool(students), client=client, say=tell,
-            allow_weaker_sandbox=allow_weaker_sandbox, hidden=(*paths, output),
-        )  # fmt: skip
-        for number, grade in enumerate(coming, start=1):
-            grades[grade.student] = grade
-            tell(f"{number}/{len(chosen)} {_line(grade, submissions[grade.student])}")
-            bar.update()
-    for _ in read(handin for handin in found.handins if handin.student not in submissions):
-        pass  # the others, for the pages of the class
+        grades: dict[str, Grade] = {}
+        with bar:
+            coming = grade_all(
+                read(chosen), output / KEPT, workers or default_workers(), unsafe_no_sandbox,
+                again=bool(students), client=client, say=tell,
+                allow_weaker_sandbox=allow_weaker_sandbox, hidden=(*paths, Path(temporary), output),
+            )  # fmt: skip
+            for number, grade in enumerate(coming, start=1):
+                grades[grade.student] = grade
+                tell(f"{number}/{len(chosen)} {_line(grade, submissions[grade.student])}")
+                bar.update()
+        for _ in read(handin for handin in found.handins if handin.student not in submissions):
+            pass  # the others, for the pages of the class
     if students:
         grades = _kept(submissions, output) | grades
     marks = read_marks(output / "written.csv")  # somebody may have entered points meanwhile
@@ -137,10 +140,21 @@ def write_all(output: Path, grades: Sequence[Grade], submissions: dict[str, Subm
             write_text(path, gradescope_json(grade, named))
 
 
-def _describe(found: Found, say: Callable[[str], None]) -> None:
+def _unpacked(paths: Sequence[Path], folder: Path) -> dict[Path, Path]:
+    """{ZIP file of a whole class, as a system lets an instructor download: folder}."""
+    unpacked: dict[Path, Path] = {}
+    for path in filter(is_download, paths):
+        place = folder / str(len(unpacked))
+        place.mkdir()
+        unpacked[path] = unpack_download(path, place)
+    return unpacked
+
+
+def _describe(found: Found, say: Callable[[str], None], sources: Mapping[Path, Path]) -> None:
     for folder, layout in found.layouts.items():
         count = sum(handin.paths[0].is_relative_to(folder) for handin in found.handins)
-        say(f"{folder}: {count} submissions, read as {layout} (another: --layout NAME).")
+        place = sources.get(folder, folder)
+        say(f"{place}: {count} submissions, read as {layout} (another: --layout NAME).")
     for line in found.skipped:
         say(line)
 

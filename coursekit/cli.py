@@ -118,8 +118,9 @@ def grade(
     """Grade SUBMISSIONS into GRADES.
 
     SUBMISSIONS is a folder with a folder, a ZIP file or a notebook for each student, named like
-    the student; or what Canvas, Moodle, nbgrader or GitHub Classroom let you download; or single
-    submissions. Begin with GRADES/index.html. If it is interrupted, the same command goes on.
+    the student; or what Canvas, Moodle, Blackboard, Gradescope, nbgrader or GitHub Classroom let
+    you download, as it is; or single submissions. Begin with GRADES/index.html. If it is
+    interrupted, the same command goes on.
     """
     from coursekit.class_run import grade_class
 

@@ -9,11 +9,13 @@ the reason, while the others go on.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from coursekit.collect.answers import discarded, find_answers
 from coursekit.collect.archive import (
+    OLD,
     PICTURES,
     RUN_FILES,
     Material,
@@ -90,7 +92,9 @@ def _books(material: Material) -> tuple[list[Book], list[str]]:
     damaged = list(material.damaged)
     for name in sorted(material.notebooks):
         try:
-            books.append(read_book(name, material.notebooks[name]))
+            book = read_book(name, material.notebooks[name])
+            current = not OLD & {part.lower() for part in PurePosixPath(name).parts[:-1]}
+            books.append(replace(book, age=(current, material.times.get(name, 0.0))))
         except SubmissionError as error:
             damaged.append(str(error))
     if not books:

@@ -33,9 +33,9 @@ class _Candidate:
     home: int  # how surely the notebook is the lesson's: 0 to 3
 
     @property
-    def rank(self) -> tuple[int, int, int, str, int]:
+    def rank(self) -> tuple[int, int, tuple[bool, float], int, str, int]:
         surer = FOUND_BY.index(self.found_by)
-        return self.worth, self.home, surer, self.book.name, self.position
+        return self.worth, self.home, self.book.age, surer, self.book.name, self.position
 
     @property
     def where(self) -> str:

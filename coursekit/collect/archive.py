@@ -10,12 +10,14 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import stat
 import unicodedata
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -23,6 +25,7 @@ from styletools.errors import StyletoolsError
 
 MEGABYTE = 1_000_000
 MAX_ENTRIES = 5_000
+MAX_DOWNLOADED = 100_000  # files of a whole class
 MAX_DIRECTORY = 2 * MEGABYTE  # bytes of a ZIP file's table of contents
 MAX_NOTEBOOK = 40 * MEGABYTE
 MAX_NOTEBOOKS = 60
@@ -42,6 +45,7 @@ NOT_LOOKED_AT = {
     "__MACOSX", ".git", ".ipynb_checkpoints", ".locks", ".unfinished", ".venv", "venv",
     "__pycache__",
 }  # fmt: skip
+OLD = {"old", "backup", "backups", "archive", "copy", "copies", "checkpoints", "submission.zip"}
 MISLEADING = re.compile("[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")  # control, turned direction
 REMEDY = "Hand in the notebooks themselves, or a plain ZIP file of their folder."
 
@@ -64,6 +68,7 @@ class Material:
         others: the names of all else.
         notes: what was left out, and why.
         damaged: why a notebook could not be read.
+        times: {name: when a notebook was saved, as far as its folder or ZIP file says}.
         refused: why nothing of it is to be used, if so.
     """
 
@@ -72,6 +77,7 @@ class Material:
     others: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
+    times: dict[str, float] = field(default_factory=dict)
     refused: str = ""
     _left: int = MAX_READ
     _entries: int = 0
@@ -97,7 +103,7 @@ class Material:
             if name.lower().endswith(tuple(suffixes))
         }
 
-    def add(self, name: str, file: BinaryIO, size: int) -> None:
+    def add(self, name: str, file: BinaryIO, size: int, saved: float = 0.0) -> None:
         """Read one file, as far as its kind asks for it.
 
         Raises:
@@ -115,6 +121,7 @@ class Material:
                 raise SubmissionError(f"More than {MAX_NOTEBOOKS} notebooks. {REMEDY}")
             try:
                 self.notebooks[plain] = self._read(file, MAX_NOTEBOOK)
+                self.times[plain] = saved
             except _TooLargeError:
                 self.damaged.append(
                     f"{shown(name)} is larger than {MAX_NOTEBOOK / MEGABYTE:.0f} MB. Clear the "
@@ -130,7 +137,7 @@ class Material:
         else:
             self.others.append(name)
 
-    def add_zip(self, name: str, file: BinaryIO, size: int) -> None:
+    def add_zip(self, name: str, file: BinaryIO, size: int, saved: float) -> None:
         """Read a ZIP file in a ZIP file."""
         try:
             data = self._read(file, MAX_INNER)
@@ -181,7 +188,8 @@ def _read_place(path: Path, material: Material, name: str) -> None:
             if path.suffix.lower() == ".zip":
                 _read_zip(file, material, prefix)
             elif _is_read(name or path.name):
-                material.add(name or path.name, file, path.stat().st_size)
+                about = path.stat()
+                material.add(name or path.name, file, about.st_size, about.st_mtime)
             else:
                 kind = shown(path.suffix.lower()) or "without a suffix"
                 raise SubmissionError(f"A file of kind {kind} is no submission. {REMEDY}")
@@ -208,7 +216,7 @@ def _read_zip(file: BinaryIO, material: Material, prefix: str = "", nested: bool
                     material.others.append(name)
                     continue
                 with archive.open(entry) as member:
-                    add(name, member, entry.file_size)  # type: ignore[arg-type]
+                    add(name, member, entry.file_size, _time(entry))  # type: ignore[arg-type]
     except SubmissionError:
         raise
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
@@ -217,6 +225,54 @@ def _read_zip(file: BinaryIO, material: Material, prefix: str = "", nested: bool
     except (NotImplementedError, OverflowError, MemoryError) as error:
         text = f"{type(error).__name__}: {error}"[:200]
         raise SubmissionError(f"No ordinary ZIP file ({shown(text)}). {REMEDY}") from None
+
+
+def top_names(path: Path) -> set[str]:
+    """What a ZIP file holds at its top, or in the one folder there; nothing if it is damaged."""
+    try:
+        with _opened(path) as file, zipfile.ZipFile(_Bounded(file)) as archive:
+            parts = [PurePosixPath(name).parts for name in archive.namelist()]
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, NotImplementedError):
+        return set()
+    top = {part[0] for part in parts if part}
+    return top if len(top) != 1 else {part[1] for part in parts if len(part) > 1} or top
+
+
+def unpack_download(path: Path, folder: Path) -> Path:
+    """Unpack a ZIP file that a system made of a class's hand-ins; theirs in it stay closed.
+
+    Args:
+        path: of the ZIP file.
+        folder: exists, and is empty.
+
+    Returns:
+        The folder of the hand-ins.
+
+    Raises:
+        SubmissionError: it is damaged, or no such file.
+    """
+    try:
+        with _opened(path) as file, zipfile.ZipFile(_Bounded(file)) as archive:
+            for entry in _checked(archive.infolist(), MAX_DOWNLOADED):
+                target = folder / _plain(entry.orig_filename)
+                if not entry.is_dir():
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    with archive.open(entry) as member, target.open("wb") as copy:
+                        shutil.copyfileobj(member, copy)
+    except SubmissionError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
+        raise SubmissionError(f"{path} cannot be unpacked ({error}); unpack it yourself.") from None
+    inside = list(folder.iterdir())
+    return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
+
+
+def _time(entry: zipfile.ZipInfo) -> float:
+    """When an entry was saved, in seconds; 0 where it does not say."""
+    try:
+        return datetime(*entry.date_time).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0
 
 
 def _run_limit(name: str) -> int:
@@ -237,11 +293,11 @@ def shown(name: str) -> str:
     return plain if len(plain) <= 120 else f"{plain[:117]}…"
 
 
-def _checked(entries: Iterable[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+def _checked(entries: Iterable[zipfile.ZipInfo], most: int = MAX_ENTRIES) -> list[zipfile.ZipInfo]:
     """The entries, if all of them are what an honest archive holds."""
     entries = list(entries)
-    if len(entries) > MAX_ENTRIES:
-        raise SubmissionError(f"{len(entries)} files; at most {MAX_ENTRIES} are read. {REMEDY}")
+    if len(entries) > most:
+        raise SubmissionError(f"{len(entries)} files; at most {most} are read. {REMEDY}")
     total, names = 0, set()
     for entry in entries:
         name = _plain(entry.orig_filename)
@@ -306,7 +362,8 @@ def _read_folder(folder: Path, material: Material, prefix: str) -> None:
                     if path.suffix.lower() == ".zip":
                         _read_zip(file, material, f"{prefix}{relative}/")
                     else:
-                        material.add(prefix + relative, file, path.lstat().st_size)
+                        about = path.lstat()
+                        material.add(prefix + relative, file, about.st_size, about.st_mtime)
 
 
 def _opened(path: Path) -> BinaryIO:

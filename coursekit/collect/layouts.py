@@ -1,8 +1,9 @@
 """Which files belong to which student, in the folders that instructors have.
 
-Canvas, Moodle, nbgrader and GitHub Classroom each have their own way of naming what they let an
-instructor download; `plain` is a folder with a folder, ZIP file or notebook for each student.
-`single` is the same, of the single exercise notebook, which is known by what is in it.
+Canvas, Moodle, Blackboard, Gradescope, nbgrader and GitHub Classroom each have their own way of
+naming what they let an instructor download, as a folder or as the ZIP file itself; `plain` is a
+folder with a folder, ZIP file or notebook for each student. `single` is the same, of the single
+exercise notebook, which is known by what is in it.
 """
 
 import os
@@ -13,17 +14,24 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from coursekit.collect.archive import NOT_LOOKED_AT, PICTURES, RENAMED, shown
+from coursekit.collect.archive import NOT_LOOKED_AT, OLD, PICTURES, RENAMED, shown, top_names
 from coursekit.course import NOTEBOOKS, lesson_names
 from coursekit.records import SINGLE
 from styletools.errors import StyletoolsError
 
-LAYOUTS = ("auto", "plain", "canvas", "moodle", "nbgrader", "github", "course", "single")
+LAYOUTS = (
+    "auto", "plain", "canvas", "moodle", "blackboard", "gradescope", "nbgrader", "github", "course",
+    "single",
+)  # fmt: skip
 SUFFIXES = {".zip", ".ipynb"}
-CANVAS = re.compile(r"(?P<student>[^_]+)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)")
+ANONYMOUS = re.compile(r"(?P<late>LATE_)?(?P<student>anon_(?P<id>[A-Za-z0-9]+))_\d+_(?P<file>.+)")
 MOODLE = re.compile(
     r"(?P<student>.+?)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_?(?P<file>.*)"
 )
+BLACKBOARD = re.compile(
+    r"(?P<item>.+)_(?P<student>[^_]+)_attempt_(?P<id>\d{4}(?:-\d\d){5})(?:_(?P<file>.+)|\.txt)"
+)
+GRADESCOPE = "submission_metadata.yml"  # of its export: who each folder is of
 COURSE = re.compile(r"(?P<course>[A-Z][A-Za-z0-9-]*)_(?P<student>[^\W\d_][^_]*(_[^\W\d_][^_]*)+)")
 ASSIGNMENT = re.compile(r"assignment[ _-]?\d+", re.IGNORECASE)
 
@@ -113,10 +121,36 @@ def find_handins(paths: Iterable[Path], layout: str = "auto") -> Found:
 
 
 def is_submission(folder: Path) -> bool:
-    """Whether a folder is one student's: a notebook named like a lesson is in it."""
+    """Whether a folder is one student's: a notebook named like a lesson is in it.
+
+    In a class, such a notebook may lie about, and a student be called `notebooks`: where several
+    folders hold such notebooks, or ZIP files lie beside, they are students.
+    """
+    if not (_holds_lesson(folder) or _holds_lesson(folder / "notebooks")):
+        return False
+    others = [
+        entry
+        for entry in _entries(folder)
+        if entry.name.lower() not in OLD
+        and (entry.suffix.lower() == ".zip" or _holds_lesson(entry))
+    ]
+    return len(others) < 2
+
+
+def is_download(path: Path) -> bool:
+    """Whether a ZIP file is what a system makes of a class, and no student's own."""
+    if path.suffix.lower() != ".zip" or not path.is_file():
+        return False
+    names = {name for name in top_names(path) if name not in NOT_LOOKED_AT}
+    half = len(names) / 2
+    return GRADESCOPE in names or any(
+        sum(parse(name) is not None for name in names) > half for parse in _NAMINGS.values()
+    )
+
+
+def _holds_lesson(folder: Path) -> bool:
     names = {*lesson_names(), *lesson_names(NOTEBOOKS / SINGLE)}
-    places = (folder, folder / "notebooks")
-    return any(path.stem.lower() in names for place in places for path in place.glob("*.ipynb"))
+    return any(path.stem.lower() in names for path in folder.glob("*.ipynb"))
 
 
 def recognise(folder: Path) -> str:
@@ -125,10 +159,11 @@ def recognise(folder: Path) -> str:
     half = len(entries) / 2
     if _submitted(folder) is not None:
         return "nbgrader"
-    if entries and sum(bool(MOODLE.fullmatch(entry.name)) for entry in entries) > half:
-        return "moodle"
-    if entries and sum(bool(CANVAS.fullmatch(entry.name)) for entry in entries) > half:
-        return "canvas"
+    if (folder / GRADESCOPE).is_file():
+        return "gradescope"
+    for layout, parse in _NAMINGS.items():
+        if entries and sum(parse(entry.name) is not None for entry in entries) > half:
+            return layout
     repositories = [entry for entry in entries if (entry / ".git").exists()]
     if len(repositories) > half and _assignment(folder, repositories):
         return "github"
@@ -152,27 +187,99 @@ def _plain(folder: Path) -> tuple[list[Handin], list[str]]:
 
 def _canvas(folder: Path) -> tuple[list[Handin], list[str]]:
     """`doejane_LATE_1234_567890_notebook.ipynb`, flat, several files a student."""
-    return _grouped(folder, CANVAS, "Canvas")
+    return _grouped(folder, "canvas")
 
 
 def _moodle(folder: Path) -> tuple[list[Handin], list[str]]:
     """`Jane Doe_1234567_assignsubmission_file_`, a folder or the beginning of a file's name."""
-    return _grouped(folder, MOODLE, "Moodle")
+    return _grouped(folder, "moodle")
 
 
-def _grouped(folder: Path, naming: re.Pattern[str], system: str) -> tuple[list[Handin], list[str]]:
+def _blackboard(folder: Path) -> tuple[list[Handin], list[str]]:
+    """`Item_student_attempt_2026-11-20-10-00-00_notebook.ipynb`; the newest attempt counts."""
+    handins, skipped = _grouped(folder, "blackboard")
+    newest = {handin.student: handin for handin in sorted(handins, key=lambda h: h.label)}
+    for handin in handins:
+        if (last := newest[handin.student]) is not handin:
+            note = f"The attempt of {last.label} counts, not that of {handin.label}."
+            newest[handin.student] = replace(last, notes=(*last.notes, note))
+            skipped.append(f"{shown(handin.student)}: {note}")
+    return list(newest.values()), skipped
+
+
+def _gradescope(folder: Path) -> tuple[list[Handin], list[str]]:
+    """`submission_310000001/`, with everybody's names in `submission_metadata.yml`."""
+    import yaml
+
+    try:
+        metadata = yaml.safe_load((folder / GRADESCOPE).read_text("utf-8"))
+        names = {
+            str(key): ", ".join(str(person[":name"]) for person in about[":submitters"])
+            for key, about in metadata.items()
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
+        raise LayoutError(
+            f"{folder / GRADESCOPE} is not as Gradescope writes it ({type(error).__name__}). "
+            "Export the submissions again, or give --layout plain."
+        ) from None
+    entries, skipped = _split(folder)
+    handins = []
+    for entry in entries:
+        name = names.get(entry.name, "")
+        said = () if name else (f"{GRADESCOPE} has no name for it; the folder's name is taken.",)
+        handins.append(Handin(_name(name or entry.name), (entry,), _name(entry.name), said))
+    return handins, [line for line in skipped if GRADESCOPE not in line]
+
+
+def _canvas_name(name: str) -> dict[str, str] | None:
+    """What Canvas says in a file's name; group names may hold underscores and numbers.
+
+    Of several readings that with the longest number of an upload is taken: those have the most
+    digits of all the numbers there.
+    """
+    if found := ANONYMOUS.fullmatch(name):
+        return {key: value or "" for key, value in found.groupdict().items()}
+    readings = []
+    for end in (place for place, character in enumerate(name) if character == "_"):
+        rest = re.match(r"(_LATE)?_([1-9]\d*)_([1-9]\d*)_(.+)", name[end:])
+        if end and rest and not name[:end].endswith("_LATE"):
+            late, student_id, upload, file = rest.groups()
+            said = {"student": name[:end], "late": late or "", "id": student_id, "file": file}
+            said |= {"guess": "yes"} if "_" in name[:end] else {}
+            readings.append((len(upload), -end, said))
+    return max(readings, key=lambda reading: reading[:2])[2] if readings else None
+
+
+def _read_by(naming: re.Pattern[str]) -> Callable[[str], dict[str, str] | None]:
+    def parse(name: str) -> dict[str, str] | None:
+        found = naming.fullmatch(name)
+        return {key: value or "" for key, value in found.groupdict().items()} if found else None
+
+    return parse
+
+
+_NAMINGS: dict[str, Callable[[str], dict[str, str] | None]] = {
+    "moodle": _read_by(MOODLE),
+    "blackboard": _read_by(BLACKBOARD),
+    "canvas": _canvas_name,
+}
+
+
+def _grouped(folder: Path, layout: str) -> tuple[list[Handin], list[str]]:
     """Entries of one name and id are one student's."""
+    system, parse = layout.capitalize(), _NAMINGS[layout]
     entries, skipped = _split(folder, SUFFIXES | PICTURES)
     groups: dict[tuple[str, str], Handin] = {}
     others: list[Handin] = []
     for entry in entries:
-        named = naming.fullmatch(entry.name)
+        named = parse(entry.name)
         if named is None:
             note = f"Not named as {system} names a submission; taken as it is."
             others.append(replace(_plain_handin(entry), notes=(note,)))
             continue
-        late = named.groupdict().get("late")
-        notes = (f"{system} marks it as late.",) if late else ()
+        notes: tuple[str, ...] = (f"{system} marks it as late.",) if named.get("late") else ()
+        if named.get("guess"):
+            notes += (f"{shown(named['student'])!r} is a guess, from {shown(entry.name)}.",)
         key = named["student"], named["id"]
         before = groups.get(key, Handin(_name(key[0]), (), key[1]))
         notes = tuple(dict.fromkeys((*before.notes, *notes)))
@@ -219,6 +326,8 @@ _READERS: dict[str, Callable[[Path], tuple[list[Handin], list[str]]]] = {
     "plain": _plain,
     "canvas": _canvas,
     "moodle": _moodle,
+    "blackboard": _blackboard,
+    "gradescope": _gradescope,
     "nbgrader": _nbgrader,
     "github": _github,
     "course": _course,
@@ -278,7 +387,7 @@ def _inside(folder: Path) -> list[Path]:
 
 def _stem(path: Path) -> str:
     if path.name.lower().endswith(RENAMED):
-        return path.name[: -len(RENAMED[0])]
+        return path.name[: path.name.lower().rindex(".ipynb")]
     return path.stem if path.suffix.lower() in SUFFIXES else path.name
 
 

@@ -43,7 +43,7 @@ LESSON = "04_tuning"
 MOST_RUNS = 500  # whose descriptions are read
 MAX_PIXELS = 640_000  # of a picture that is measured
 MAX_SOURCE = 40_000_000  # bytes of a picture that a run was made of
-PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+PNG_BEGINS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 Size = tuple[int, int]
 """Width and height."""
@@ -145,7 +145,7 @@ def _runs(submission: Submission, chosen: Mapping[str, Record]) -> dict[str, _Ru
     pictures = {name: _picture(name, run, submission) for name, run in chosen.items()}
     tables = {name: f"{run.folder}/{HISTORY}" for name, run in chosen.items()}
     limits = dict.fromkeys(tables.values(), LIMITS[HISTORY])
-    files = _read(submission, limits | dict.fromkeys(pictures.values(), len(PNG) + 8))
+    files = _read(submission, limits | dict.fromkeys(pictures.values(), len(PNG_BEGINS) + 8))
     found = {}
     for name, record in chosen.items():
         history: History | RunError
@@ -201,9 +201,9 @@ def _hash(path: Path, size: Size) -> str:
 
 def _png_size(data: bytes) -> Size:
     """As the file's first bytes say; (0, 0) where it is no PNG."""
-    if not data.startswith(PNG) or len(data) < len(PNG) + 8:
+    if not data.startswith(PNG_BEGINS) or len(data) < len(PNG_BEGINS) + 8:
         return 0, 0
-    width, height = struct.unpack(">II", data[len(PNG) : len(PNG) + 8])
+    width, height = struct.unpack(">II", data[len(PNG_BEGINS) : len(PNG_BEGINS) + 8])
     return width, height
 
 
