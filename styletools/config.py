@@ -108,6 +108,9 @@ class TransferConfig:
     tolerance: float = _setting(
         0.0, "A size is done when ten steps lower its loss by less than this share. 0: never."
     )
+    clamp: bool = _setting(
+        False, "Keep the picture's values between black and white at each step, as it is saved."
+    )
     max_size: int = _setting(400, "Longest side of the picture in pixels; never enlarged.")
     backbone: str = _setting(
         "auto", "auto, vgg19, small, torchvision, or a file of weights in VGG19's layout."
@@ -137,6 +140,7 @@ class TransferConfig:
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         _check_choice("precision", self.precision, PRECISIONS)
         _check_choice("convention", self.convention, CONVENTIONS)
+        _check_choice("clamp", self.clamp, (False, True))
         if self.max_memory is not None:
             _check_number("max_memory", self.max_memory, low=0.0, open_low=True)
         if self.pooling is not None:
@@ -209,9 +213,10 @@ def _check_integer(name: str, value: object, low: int, high: int) -> None:
         raise ConfigError(f"{name} is {value!r}; give a whole number from {low} to {high}.")
 
 
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(choices)}.")
+def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
+    if value not in choices or isinstance(value, bool) != isinstance(choices[0], bool):
+        known = ", ".join(map(str, choices))
+        raise ConfigError(f"{name} is {value!r}; choose one of {known}.")
 
 
 def _check_names(settings: Mapping[str, Any]) -> None:

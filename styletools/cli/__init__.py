@@ -59,8 +59,10 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
             kind = click.Choice(CHOICES[name])
         metavar = {"style_weights": "LAYER=W,…", "content_layers": "LAYER,…"}.get(name)
         option = "--" + name.replace("_", "-")
+        if _plain_type(setting) == "bool":
+            kind, option = bool, f"{option}/--no-{name}"
         command = click.option(
-            option, name, type=kind, metavar=metavar, help=setting.metadata["help"]
+            option, name, type=kind, metavar=metavar, default=None, help=setting.metadata["help"]
         )(command)
     return command
 

@@ -18,6 +18,7 @@ from styletools.config import TransferConfig
 from styletools.errors import CheckpointError
 
 CHECKPOINT_SECONDS = 10.0
+LATER_SETTINGS = {"clamp": False}  # left out of the identity as long as they are this
 
 Row = dict[str, float]
 """One step of the loss history: step, size, total, content, style, tv, and each style layer."""
@@ -196,7 +197,11 @@ def identity_of(
     """
     # The pictures and the weights themselves stand for the last four.
     left_out = ("steps", "device", "max_memory", "backbone", "max_size", "start", "seed")
-    identity = {name: value for name, value in settings.items() if name not in left_out}
+    identity = {
+        name: value
+        for name, value in settings.items()
+        if name not in left_out and (name, value) not in LATER_SETTINGS.items()
+    }
     return {**identity, **pictures, "backbone": backbone}
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -11,6 +12,9 @@ from styletools.backbones import Backbone
 from styletools.config import TransferConfig
 from styletools.errors import ConfigError
 from styletools.vgg import VGG19Features, each_output
+
+NATIVE_COPIES = 9  # of the largest layer, in a low precision
+UNFOLDED_COPIES = 32  # PyTorch's own convolutions lay each 3×3 window out, nine values for one
 
 
 class MemoryPlan(NamedTuple):
@@ -59,9 +63,9 @@ def memory_needed(
 ) -> int:
     """About the most bytes that a run takes, besides Python, the libraries and the weights' file.
 
-    An upper estimate: what the backward pass keeps of each layer, some seven copies of the
-    largest layer that are there for a moment, and the net twice, since the convolutions keep their
-    own arrangement of it. tests/engine/test_objective.py measures it.
+    An upper estimate: what the backward pass keeps of each layer, some copies of the largest layer
+    that are there for a moment, and the net twice, since the convolutions keep their own
+    arrangement of it. tests/engine/test_objective.py measures it.
     """
     low = config.precision != "float32"
     item = 2 if low else 4
@@ -77,9 +81,15 @@ def memory_needed(
             taken += here * (1 - 1 / 4)  # saving keeps a pooled layer only as it is pooled
     if saving:
         kept -= taken
-    pixels, copies = size[0] * size[1], 9 if low else 7
+    pixels = size[0] * size[1]
+    copies = 5 if not low else NATIVE_COPIES if native_bfloat16() else UNFOLDED_COPIES
     weights = sum(weight.numel() for weight in model.parameters())
     return int(item * (pixels * (kept + copies * largest) + 2 * weights))
+
+
+def native_bfloat16() -> bool:
+    """Whether this machine's convolutions take bfloat16 as it is."""
+    return torch.cuda.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def features_by_block(image: Tensor, model: VGG19Features) -> Iterator[tuple[str, Tensor]]:

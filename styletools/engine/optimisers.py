@@ -8,6 +8,7 @@ from torch import Tensor
 
 from styletools.config import TransferConfig
 from styletools.engine.checkpoint import NotFiniteError, State
+from styletools.images import normalise
 
 LBFGS_FIRST_LOSS = 1e6  # the loss is scaled to begin here, so that float32 holds its squares
 LBFGS_LEAST_LOSS = 1e-6  # a run that begins lower is done, and squares must not overflow
@@ -29,7 +30,7 @@ class Adam:
     stuck = False  # it never ends by itself
 
     def __init__(self, state: State, config: TransferConfig) -> None:
-        self.state, self.rate = state, config.learning_rate
+        self.state, self.rate, self.clamp = state, config.learning_rate, config.clamp
         self._adam = torch.optim.Adam([state.target], lr=self.rate)
         if state.optimiser:
             self._adam.load_state_dict(state.optimiser)
@@ -50,6 +51,7 @@ class Adam:
     def step(self, evaluate: Evaluate) -> None:
         """One step; after an infinite loss the target is the last one with a finite loss."""
         state = self.state
+        self._hold()
         try:
             evaluate(state.target)
         except NotFiniteError:
@@ -58,7 +60,12 @@ class Adam:
         state.kept.copy_(self.image)
         state.kept_row = state.history[-1]
         self._adam.step()
+        self._hold()
         state.optimiser = self._adam.state_dict()
+
+    def _hold(self) -> None:
+        if self.clamp:
+            self.state.target.data.copy_(in_range(self.image))
 
 
 class LBFGS:
@@ -68,7 +75,7 @@ class LBFGS:
     """
 
     def __init__(self, state: State, config: TransferConfig) -> None:
-        self.state = state
+        self.state, self.clamp = state, config.clamp
         self.lowest = math.inf  # the (scaled) loss of the picture that is kept
         self.failures = 0  # searches that failed in a row
         self.scale = 0.0  # of the loss and its gradient; 0 until the first loss is known
@@ -147,11 +154,15 @@ class LBFGS:
     def _remembered(self, evaluate: Evaluate) -> Tensor:
         """L-BFGS's closure: each iteration begins where the last one ended, mostly."""
         state, target = self.state, self.state.target
+        if self.clamp:
+            target.data.copy_(in_range(target.data))
         if self.last and torch.equal(self.last["target"], target.detach()):
             target.grad = self.last["gradient"].clone()
             return self.last["total"]
         total = evaluate(target)
         assert target.grad is not None
+        if self.clamp:  # the line search should expect nothing of what cannot move
+            target.grad[in_range(target.data - target.grad.sign()) == target.data] = 0
         if not self.scale:
             self.scale = LBFGS_FIRST_LOSS / max(float(total), LBFGS_LEAST_LOSS)
         total, target.grad = total * self.scale, target.grad * self.scale
@@ -164,6 +175,12 @@ class LBFGS:
 
 
 OPTIMISERS: dict[str, type[Adam] | type[LBFGS]] = {"adam": Adam, "lbfgs": LBFGS}
+
+
+def in_range(picture: Tensor) -> Tensor:
+    """The picture with its values between black and white, as a file holds them."""
+    black, white = (normalise(torch.full((3, 1, 1), level).to(picture)) for level in (0.0, 1.0))
+    return picture.clamp(black, white)
 
 
 def _target(picture: Tensor) -> Tensor:

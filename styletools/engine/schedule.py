@@ -9,7 +9,7 @@ from torch import Tensor
 
 from styletools.config import TransferConfig
 from styletools.engine.checkpoint import Ended, State
-from styletools.engine.optimisers import LBFGS, Adam, PhaseOver
+from styletools.engine.optimisers import LBFGS, Adam, PhaseOver, in_range
 from styletools.images import enlarge, shrink
 
 MAX_GAIN = 4.0  # of a picture's detail: a blurred photograph's noise should not become visible
@@ -101,7 +101,8 @@ class Schedule:
     def at_next_size(self, picture: Tensor, level: int) -> Tensor:
         """The picture of a size at the next, with the detail that belongs there."""
         detail = self._details[level]
-        return enlarge(picture, detail) + detail
+        larger = enlarge(picture, detail) + detail
+        return in_range(larger) if self.config.clamp else larger
 
     def _phase_ended(self, state: State, stuck: bool) -> tuple[Ended | None, str]:
         if stuck:

@@ -17,8 +17,9 @@ from torch.nn.functional import interpolate
 from styletools import transfer
 from styletools.backbones import Backbone, load_backbone
 from styletools.config import TransferConfig
+from styletools.engine import checkpoint as checkpoints
 from styletools.errors import CheckpointError, ConfigError, ImageError
-from styletools.images import bundled, load_image
+from styletools.images import bundled, load_image, normalise
 from styletools.transfer import DivergedError, Ended, stylize
 
 SMALL = TransferConfig(max_size=48, steps=6, style_weight=1e3, backbone="small")
@@ -535,6 +536,29 @@ def test_a_resumed_run_keeps_its_precision(pictures, backbone, tmp_path, monkeyp
     assert stylize(*pictures, config, None, place, backbone).config.precision == "bfloat16"
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+@pytest.mark.parametrize("start", ["noise", "content"])
+def test_a_clamped_picture_stays_between_black_and_white(backbone, optimizer, start):
+    content, style = torch.randn(2, 1, 3, 96, 96, generator=torch.Generator().manual_seed(3))
+    config = SMALL.replace(optimizer=optimizer, start=start, learning_rate=0.1, clamp=True)
+    config = config.replace(steps=30, levels=2)
+    black, white = (normalise(torch.full((1, 3, 1, 1), level)) for level in (0.0, 1.0))
+    seen = []
+
+    def look(step):
+        seen.append(bool((step.image >= black).all() and (step.image <= white).all()))
+
+    result = stylize(content, style, config, look, backbone=backbone)
+    assert seen == [True] * len(result.loss_history)
+    assert torch.equal(result.image, result.image.clamp(black, white))
+    first = next(row["total"] for row in result.loss_history if row["size"] == 96)
+    assert result.final_losses["total"] < 0.9 * first
+    free = stylize(content, style, config.replace(clamp=False), backbone=backbone)
+    assert not torch.equal(free.image, free.image.clamp(black, white))
+    stopped = stylize(content, style, config, lambda _: True, backbone=backbone)
+    assert torch.equal(stopped.image, stopped.image.clamp(black, white))
+
+
 def test_what_makes_two_runs_the_same(pictures, backbone):
     key = transfer.run_key(*pictures, SMALL, backbone)
     assert transfer.run_key(*pictures, SMALL.replace(device="cpu", seed=3), backbone) == key
@@ -542,4 +566,14 @@ def test_what_makes_two_runs_the_same(pictures, backbone):
     others = [SMALL.replace(steps=7), SMALL.replace(precision="bfloat16"), SMALL.replace(levels=2)]
     keys = {transfer.run_key(*pictures, config, backbone) for config in others}
     keys.add(transfer.run_key(pictures[1], pictures[0], SMALL, backbone))
-    assert len(keys | {key}) == 5
+    keys.add(transfer.run_key(*pictures, SMALL.replace(clamp=True), backbone))
+    assert len(keys | {key}) == 6
+
+
+def test_settings_that_came_later_leave_the_keys_of_earlier_runs(pictures, backbone):
+    settings = SMALL.to_dict()
+    assert settings.pop("clamp") is False
+    hashes = {"content": "0", "style": "1", "start": "2"}
+    before = checkpoints.identity_of(settings, hashes, "3")
+    assert checkpoints.identity_of({**settings, "clamp": False}, hashes, "3") == before
+    assert checkpoints.identity_of({**settings, "clamp": True}, hashes, "3") != before

@@ -11,7 +11,7 @@ from styletools.backbones import Backbone, load_backbone
 from styletools.config import FAST, TransferConfig
 from styletools.engine import precision as precisions
 from styletools.engine.gram import lean_gram
-from styletools.engine.memory import memory_needed, plan_memory
+from styletools.engine.memory import memory_needed, native_bfloat16, plan_memory
 from styletools.engine.objective import Objective
 from styletools.engine.precision import network_for, resolve_precision
 from styletools.errors import ConfigError
@@ -158,14 +158,11 @@ print((kilobytes("VmHWM") - before) * 1024 / needed)
 """
 
 
-# Without native bfloat16, which `auto` then never takes, PyTorch's own convolutions need far more.
-PRECISIONS = ["float32", *["bfloat16"] * torch.ops.mkldnn._is_mkldnn_bf16_supported()]
-
-
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("saving", [False, True])
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_memory_needed_is_an_upper_estimate(precision, saving):
-    command = [sys.executable, "-c", MEASURE, precision, str(saving), "800"]
+    slow = precision == "bfloat16" and not native_bfloat16()  # PyTorch's own convolutions
+    command = [sys.executable, "-c", MEASURE, precision, str(saving), "240" if slow else "800"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
-    assert 0.5 < float(done.stdout) < 1.1
+    assert 0.6 < float(done.stdout) < 1.05

@@ -44,7 +44,7 @@ MOST_BASES, MOST_STEPS = 20, 1_000_000  # of runs that may be a student's own ba
 RUN_PICTURES = "pictures"  # a folder beside the runs: what they were made of, named by hash
 COMPARED = (
     "content_weight", "style_weight", "style_weights", "content_layers", "tv_weight", "steps",
-    "optimizer", "learning_rate", "start", "levels", "tolerance", "convention",
+    "optimizer", "learning_rate", "start", "levels", "tolerance", "convention", "clamp",
 )  # fmt: skip
 KNOBS = ("content_weight", "style_weight", "style_weights", "learning_rate")
 

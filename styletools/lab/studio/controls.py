@@ -281,7 +281,7 @@ def paper_settings(config: TransferConfig) -> TransferConfig:
 PAPERS = ("convention", "content_weight", "style_weight", "content_layers")
 RUN = ("optimizer", "steps", "learning_rate", "max_size", "start", "seed")
 MORE = (
-    "levels", "tolerance", "tv_weight", "content_layers", "convention",
+    "levels", "tolerance", "tv_weight", "clamp", "content_layers", "convention",
     "backbone", "pooling", "precision", "max_memory", "device",
 )  # fmt: skip
 
@@ -305,6 +305,7 @@ def _knobs(config: TransferConfig) -> dict[str, Any]:
         "levels": _knob("sizes", "levels", 1, 5, step=1),
         "tolerance": _knob("tolerance", "tolerance", 0, 0.9, step=0.05),
         "tv_weight": _knob("smoothing", "tv_weight"),
+        "clamp": _choice("values", "clamp", (("free", False), ("black to white", True))),
         "content_layers": _choice("content layer", "content_layers", layers),
         "convention": _choice("divisors", "convention", CONVENTIONS),
         "backbone": _choice("backbone", "backbone", ("auto", "vgg19", "small", "torchvision")),
