@@ -143,7 +143,7 @@ def test_an_instructors_base_reaches_presets_and_experiments(tmp_path):
     code = """
 from styletools.config import FAST, STYLE_WEIGHTS, TransferConfig
 from styletools.lab.plans import part2
-from styletools.lab.studio.controls import PRESETS
+from styletools.lab.studio.controls import WEIGHT_PRESETS as PRESETS
 print(TransferConfig().steps, STYLE_WEIGHTS["conv2_1"], FAST.style_weights["conv2_1"])
 print(part2()["c"].steps, part2()["base"].style_weights == PRESETS["The assignment's"])
 """
