@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import styletools
+from styletools.config import STYLE_WEIGHTS
 
 KIT = Path(styletools.__file__).parent
 INSIDE = Path(__file__).parents[1] / "inside"
@@ -23,7 +24,7 @@ def write_kernel_kit(folder: Path) -> None:
     package = folder / "styletools"
     for name in REAL:
         shutil.copy(KIT / f"{name}.py", package)
-    facts = {name: getattr(styletools, name) for name in ("__version__", "STYLE_WEIGHTS")}
+    facts = {"__version__": styletools.__version__, "STYLE_WEIGHTS": dict(STYLE_WEIGHTS)}
     lines = [f"{name} = {value!r}\n" for name, value in facts.items()]
     (package / "_course.py").write_text("".join(lines), encoding="utf-8")
     shutil.copytree(KIT.parent / "images", folder / "images", dirs_exist_ok=True)

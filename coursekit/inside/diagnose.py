@@ -17,14 +17,16 @@ def main() -> None:
     import verdicts  # type: ignore[import-not-found]
 
     import styletools
+    from styletools import config
     from styletools.course import checks
 
     request = json.load(sys.stdin)
     out = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what answers print is not wanted
-    given = ("STYLE_WEIGHTS", "bundled", "load_image", "save_image", "to_image")
+    given = ("bundled", "load_image", "save_image", "to_image")
     offers = {name: getattr(styletools, name) for name in (*given, *request["needs"])}
-    desk = verdicts.Desk({**offers, "checks": checks, **standins.OFFERS})
+    offers |= {"checks": checks, "STYLE_WEIGHTS": config.STYLE_WEIGHTS}
+    desk = verdicts.Desk({**offers, **standins.OFFERS})
     for name, source in request["answers"].items():
         desk.answer(name, source)
         if name in desk.names and desk.names[name] is not desk.offers.get(name):

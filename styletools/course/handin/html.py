@@ -57,7 +57,7 @@ class _Renderer(RendererHTML):
 
     def image(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         token = tokens[index]
-        picture = self.pictures.get(markdown.picture_name(token.attrGet("src")))
+        picture = self.pictures.get(markdown.source_name(token.attrGet("src")))
         if picture:
             return _image(picture, token.content)
         return f"[{escape(token.content or 'picture')}]"  # nothing is loaded from elsewhere

@@ -46,7 +46,7 @@ def with_pictures(text: str) -> str:
     return IMG_TAG.sub(lambda tag: tag[1] or f"![picture](<{tag[2]}>)", text)
 
 
-def picture_name(source: object) -> str:
+def source_name(source: object) -> str:
     """How a picture's address names an attachment, or a file."""
     return unquote(str(source or "")).removeprefix("attachment:")
 
@@ -55,7 +55,7 @@ def linked_pictures(text: str) -> list[str]:
     """Paths and addresses of the pictures in a text, but for those that are pasted into it."""
     tokens = [inner for token in parser().parse(text) for inner in token.children or ()]
     sources = [str(token.attrGet("src")) for token in tokens if token.type == "image"]
-    return [picture_name(source) for source in sources if not source.startswith("attachment:")]
+    return [source_name(source) for source in sources if not source.startswith("attachment:")]
 
 
 @cache

@@ -275,7 +275,7 @@ class _Layout:
             case "paragraph":
                 yield Paragraph(self._inline(children, style.fontSize), style)
                 sources = [str(n.attrGet("src")) for n in node.walk() if n.type == "image"]
-                found = [self.pictures.get(markdown.picture_name(source)) for source in sources]
+                found = [self.pictures.get(markdown.source_name(source)) for source in sources]
                 yield from (_image(picture, WIDTH, 90 * mm) for picture in found if picture)
             case "heading":
                 yield Paragraph(self._inline(children, HEADINGS[3].fontSize), HEADINGS[3])
@@ -323,7 +323,7 @@ class _Layout:
                 case "math_inline_double":
                     parts.append(f"<br/>{self._formula(node.content, 1.1 * size)}<br/>")
                 case "image":
-                    if markdown.picture_name(node.attrGet("src")) not in self.pictures:
+                    if markdown.source_name(node.attrGet("src")) not in self.pictures:
                         parts.append(_marked(f"[{node.content or 'picture'}]", "Text"))
                 case "link":
                     address = quoteattr(str(node.attrGet("href")))
