@@ -5,6 +5,10 @@ from pathlib import Path
 
 import click
 
+from coursekit.quickstart import quickstart
+
+quickstart()
+
 from coursekit.build import lesson as building
 from coursekit.collect.layouts import LAYOUTS
 from coursekit.records import Status

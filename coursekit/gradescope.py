@@ -11,6 +11,10 @@ import json
 import sys
 from pathlib import Path
 
+from coursekit.quickstart import quickstart
+
+quickstart()
+
 from coursekit.collect import read_submission
 from coursekit.collect.layouts import Handin
 from coursekit.grade.grader import Grader

@@ -15,7 +15,10 @@ from typing import Any
 
 import pytest
 
-from coursekit import quickstart  # noqa: F401  # first
+from coursekit.quickstart import quickstart
+
+quickstart()
+
 from coursekit.collect import collect
 from coursekit.course import lesson_names
 from coursekit.grade.grader import Grader

@@ -15,7 +15,10 @@ from typing import Any
 import psutil
 import pytest
 
-from coursekit import quickstart  # noqa: F401  # first
+from coursekit.quickstart import quickstart
+
+quickstart()
+
 
 LOOK_EVERY = 0.25  # seconds
 SHOWN = 4_000  # characters of what a cell printed
