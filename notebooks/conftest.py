@@ -6,5 +6,5 @@
 import os
 
 os.environ["STYLETOOLS_STRICT"] = "1"
-os.environ.setdefault("STYLETOOLS_BACKBONE", "small")
+os.environ.setdefault("STYLETOOLS_BACKBONE", "vgg19")
 os.environ.setdefault("STYLETOOLS_QUICK", "1")

@@ -236,6 +236,9 @@ def _assignment() -> TransferConfig:
 ASSIGNMENT = _assignment()
 """The course's settings: Adam, with what `course.toml` says."""
 
+EXPERIMENTS = ASSIGNMENT.replace(steps=COURSE["experiments"]["steps"])
+"""The base run of lesson 4: the assignment's, with the steps that a laptop has time for."""
+
 FAST = TransferConfig(optimizer="lbfgs", steps=150, levels=3, tolerance=0.4, precision="auto")
 """The same losses by L-BFGS, the paper's optimiser, coarse to fine: far sooner there."""
 

@@ -175,7 +175,7 @@ def run(notebook: NotebookNode, name: str) -> None:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
-    environment = {**os.environ, "STYLETOOLS_BACKBONE": "small", "STYLETOOLS_STRICT": "1"}
+    environment = {**os.environ, "STYLETOOLS_BACKBONE": "vgg19", "STYLETOOLS_STRICT": "1"}
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
             notebook,

@@ -54,8 +54,8 @@ diagrams.show_maps({"picture": picture, "filter": edges, "found": found}, number
 # outermost rows are weaker: beyond the border there is only 0.)
 #
 # After each convolution, VGG19 sets everything negative to 0. That step is called a **ReLU**. What
-# is left says "here is what I look for, and this clearly". From time to time a **pooling** halves
-# the picture's sides, so that the next filters look at a larger part of it.
+# is left says where the filter found its pattern, and how clearly. From time to time a **pooling**
+# halves the picture's sides, so that the next filters look at a larger part of it.
 
 # %%
 relu = nn.functional.relu(found)
@@ -160,9 +160,8 @@ for name, feature in features.items():
 
 # %% [markdown]
 # Each row shows eight channels of one layer. Early on you still recognise the photograph, drawn in
-# edges. Further down fewer positions fire, each for something larger, and where exactly is lost.
-# (Bright rims are no discovery: beyond the border of the picture there are only zeros, and that
-# looks like an edge.)
+# edges. Further down each position answers to something larger, and the exact place is lost.
+# (Ignore bright rims: the network sees zeros beyond the border, which look like an edge.)
 
 # %%
 diagrams.show_features({name: feature.relu() for name, feature in features.items()})
@@ -187,7 +186,7 @@ for name in VGG19_LAYERS:
 print({name: fields[name] for name in layers.values()})
 
 # %%
-large = load_image(bundled("content")["chelsea"], max_size=400)
+large = load_image(bundled("content")["chelsea"], max_size=400).to(device)
 diagrams.show_fields(large, {name: fields[name] for name in ("conv2_1", "conv3_1", "conv4_1")})
 
 # %% [markdown]

@@ -42,8 +42,8 @@ print(F.int())
 # - stroke with itself: 3·3 + 1·1 + 2·2 = **14**
 # - yellow with itself: 2·2 + 1·1 + 1·1 + 4·4 = **22**
 #
-# Every row with every row: that is the product of the matrix F with itself, laid on its side.
-# Mathematicians write $G = F F^\top$ (the paper's equation 3, in matrix form).
+# Every row with every row: that is the product of F with its transpose (F with rows and columns
+# exchanged). Mathematicians write $G = F F^\top$ (the paper's equation 3, in matrix form).
 
 # %%
 G = F @ F.T
@@ -174,24 +174,47 @@ print("the Gram matrix changed by more than a tenth:", bool(change > 0.1))
 #
 # Here is a picture that nobody painted. It began as noise, and its pixels were changed until its
 # Gram matrices, at five layers, were those of the painting. No photograph is involved, and nothing
-# says where anything should be. All that the matrices know of the painting, you can see; and what
-# they do not know, as well.
+# says where anything should be. What you see is what the matrices know; what is missing is what
+# they forgot.
+#
+# Each layer is divided by the size of its own matrix here, so that no layer is left behind.
 
 # %% tags=["nbval-ignore-output"]
 from styletools import FAST, stylize
+from styletools.config import STYLE_WEIGHTS
 
+targets = {layer: gram_matrix(feature) for layer, feature in vgg(painting).items()}
+sizes = {layer: feature.numel() for layer, feature in vgg(painting).items()}
 config = FAST.replace(
-    content_weight=0, start="noise", steps=course.steps(200), max_size=course.size(192)
+    content_weight=0,
+    style_weight=1,
+    style_weights={
+        layer: sizes[layer] / targets[layer].square().mean().item() for layer in STYLE_WEIGHTS
+    },
+    start="noise",
+    steps=course.steps(400),
+    tolerance=0.03,
+    max_size=course.size(192),
 )
 texture = stylize(painting, painting, config).image
 show_images({"the painting": painting, "shuffled pixels": confetti, "from its Grams": texture})
 
 # %% [markdown]
+# How near did it come? The distance between the two Gram matrices, as a share of the painting's:
+
+# %% tags=["nbval-ignore-output"]
+for layer, feature in vgg(texture.to(device)).items():
+    if layer in STYLE_WEIGHTS:
+        error = (gram_matrix(feature) - targets[layer]).norm() / targets[layer].norm()
+        print(f"{layer}: {error:.1%}")
+
+# %% [markdown]
 # ## Why the loss will divide
 #
 # Put the same texture side by side with itself: twice as many positions, the same style. The sum
-# runs over twice as many terms, so the matrix doubles. The loss in the next lesson divides by the
-# number of channels and positions, `d * h * w`, so that large layers do not drown small ones.
+# runs over twice as many terms, so the matrix doubles. The loss in the next lesson squares
+# differences of such matrices, so it grows fourfold, and then divides once by `d * h * w`, which
+# doubles. What is left grows with the picture. Keep that in mind for lesson 3.
 
 # %%
 wide = torch.cat([features, features], dim=3)
@@ -212,5 +235,5 @@ print(f"in float32: {exact:.0f}; in half precision: {torch.tensor(exact).half().
 #
 # ## What you have now
 #
-# A number for "the same things in the same places" needs features (lesson 1). A number for "the
-# same style" needs Gram matrices. Lesson 3 makes losses of both and lets a picture follow them.
+# Features tell us whether two pictures show the same things in the same places; Gram matrices,
+# whether they share a style. Lesson 3 turns both into losses.

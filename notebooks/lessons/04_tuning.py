@@ -2,9 +2,12 @@
 # # 4 · Turning the knobs
 #
 # α, β, the learning rate, the number of steps, the layers' weights: what does each of them do to
-# the picture? You run the experiments (a) to (d) of the assignment, look, compare, and write down
-# what you conclude. Looking is easy. Comparing is where most reports go wrong, so that comes with a
-# few rules.
+# the picture? The assignment says: play with as many settings as you can, and compare. You start
+# with four experiments, (a) to (d), that a student of this course once chose. You look, compare,
+# and write down what you conclude; then you make experiments of your own. Looking is easy.
+# Comparing is where most reports go wrong, so this lesson gives you a few rules.
+#
+# On two processor cores the lesson computes for about ten minutes, on a GPU for one.
 
 # %% setup=true
 
@@ -14,7 +17,6 @@ from pathlib import Path
 from PIL import Image
 
 from styletools import (
-    ASSIGNMENT,
     StyletoolsError,
     TransferConfig,
     bundled,
@@ -22,6 +24,7 @@ from styletools import (
     save_image,
     show_images,
 )
+from styletools.config import EXPERIMENTS
 from styletools.course import diagrams
 from styletools.lab import (
     RunStore,
@@ -37,12 +40,15 @@ from styletools.lab import (
 # %% [markdown]
 # ## The base run
 #
-# The settings of a run are a `TransferConfig`, and its defaults are the assignment's. Runs use
+# The settings of a run are a `TransferConfig`. Its defaults are the assignment's, and so are
+# `EXPERIMENTS`, except for the number of steps: 500 of Adam's steps take a laptop a minute or two,
+# the assignment's 2000 four times as long. If you have a GPU, or time, set `STEPS = 2000`. Runs use
 # your graphics card by themselves (`device="auto"`):
 
 # %%
 SIZE = course.size(160)  # pixels; the assignment says 400, for those who have a GPU
-BASE = ASSIGNMENT.replace(max_size=SIZE, steps=course.steps(ASSIGNMENT.steps))
+STEPS = EXPERIMENTS.steps  # the assignment says 2000
+BASE = EXPERIMENTS.replace(max_size=SIZE, steps=course.steps(STEPS))
 
 print("α =", BASE.content_weight, " β =", BASE.style_weight, " learning rate =", BASE.learning_rate)
 print("layer weights:", BASE.style_weights)
@@ -51,16 +57,16 @@ print("layer weights:", BASE.style_weights)
 # All runs here use the same two pictures. If you change them, change them here, and run everything
 # below again.
 #
-# A run takes minutes, so none should be lost, and none be done twice. `RunStore` keeps each run as
-# a folder in `runs`, beside this notebook: the picture, pictures from on the way, every step's
-# losses, and all settings. Asked for a run that is there already, with the same pictures and
-# settings, it finds it instead of computing it again. So you may restart the kernel whenever you
-# like, or stop a run: next time, it goes on from there.
+# A run takes minutes, so the kit saves each one and never repeats it. `RunStore` keeps each run as
+# a folder in `runs`, beside this notebook: the picture, pictures on the way, the losses of every
+# step, and all settings. When you ask for a run that is already there, with the same pictures and
+# settings, the store returns it at once. So you may restart the kernel whenever you like, or stop
+# a run: the next call resumes it.
 #
-# *How runs are graded (2 points each):* the base run and (a) to (d) are in `runs`, whole, with the
-# settings that are asked for; and their losses and pictures are what such runs give. Lesson 5 hands
-# them in, and tells you first what it finds. Own pictures and another size are welcome, as long as
-# they are the same for all five.
+# *How runs are graded (2 points each):* the base run and (a) to (d) are complete in `runs`, with
+# the requested settings, and the picture has the losses that its history ends with. Lesson 5 hands
+# the runs in, and tells you first what it finds. Your own pictures, another size and more steps are
+# welcome, as long as all five runs share them.
 
 # %%
 content = bundled("content")["chelsea"]
@@ -140,13 +146,13 @@ print("the same picture, the same total:", totals[0] == totals[1])
 
 # %% [markdown]
 # Nothing about the picture has changed, only the ruler. So compare the content losses with each
-# other and the style losses with each other, *before* their weights. A run's losses are kept so.
+# other and the style losses with each other, *before* their weights. The kit stores them that way.
 #
 # **Rule 2: lower content loss = closer to the photograph; lower style loss = closer to the
 # painting.** Usually you cannot have both; then the question is what was paid for what.
 #
-# **Rule 3: change one thing at a time, from the same start.** The first loss gives a run away: it
-# must be what the settings say. You will use that below.
+# **Rule 3: change one thing at a time, from the same start.** Check the first loss: the settings
+# alone determine it. You will use that below.
 #
 # **Rule 4: look.** A loss is what the network notices. You notice other things.
 #
@@ -220,7 +226,8 @@ against_base("b")
 # %% [markdown]
 # ## (c) More steps
 #
-# 5000 instead of 2000. The longest run; time for a cup of tea.
+# Two and a half times as many: 1250 instead of 500 (the assignment's 5000 instead of 2000). This is
+# the longest run.
 
 # %% grade_id="experiment_c" points=2 tags=["nbval-ignore-output"]
 run("c", BASE.replace(steps=BASE.steps * 5 // 2))
@@ -261,8 +268,9 @@ print(f"(c) at the base run's last step, ÷ base run: {same_step / last['total']
 # %% [markdown]
 # ## (d) All layers alike
 #
-# All layer weights 1.0, and 1000 steps. Compared with the base run, the layers `conv2_1` to
-# `conv5_1` count 1.25, 2, 3.3 and 10 times as much.
+# All layer weights 1.0, and half as many steps. Compared with the base run, the layers `conv2_1` to
+# `conv5_1` count 1.25, 2, 3.3 and 10 times as much. Two things change at once here, the weights and
+# the steps, so the comparison below takes both runs at the same step.
 
 # %% grade_id="experiment_d" points=2 tags=["nbval-ignore-output"]
 equal_weights = dict.fromkeys(BASE.style_weights, 1.0)
@@ -276,7 +284,7 @@ curve("d")
 
 # %% [markdown]
 # Here even the style losses before β cannot be compared: the layer weights are inside. Each layer
-# on its own can. For a fair comparison both runs are taken at the same step, 1000:
+# on its own can, with both runs taken at the last step of (d):
 
 # %% tags=["nbval-ignore-output"]
 step = results["d"].config.steps
@@ -320,11 +328,10 @@ left = {
     name: {layer: rows[-1][layer] / first[layer] for layer in BASE.style_weights}
     for name, rows in history.items()
 }
-diagrams.show_bars(left, title="Style loss left at the end, of the first step's", log=True)
+diagrams.show_bars(left, title="Style loss at the end, as a share of the first step's", log=True)
 
 # %% [markdown]
-# What would be good is one ruler for all runs, whatever their weights. The kit measures every run
-# with this one:
+# We need one ruler for all runs, whatever their weights. The kit measures every run with this one:
 #
 # - `content_kept`: 1 for the photograph itself, 0 for a picture that is as far from it, at
 #   `conv4_2`, as the painting is.
@@ -392,7 +399,7 @@ scatter(row)
 # stop is a matter of taste, and a good report says why it stopped where it did.
 
 # %% [markdown]
-# ## Two claims that cannot be
+# ## Two impossible claims
 #
 # A report on this very assignment says:
 #

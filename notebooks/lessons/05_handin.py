@@ -12,9 +12,9 @@
 # %% [markdown]
 # ## Is everything there?
 #
-# Each line says what is missing and what to do about it. A wrong answer is not missing: it is
-# handed in as it is, and so is an experiment whose settings are others. The experiments are looked
-# up in the folder `runs`, where lesson 4 keeps them.
+# Each line says what is missing and what to do about it. Wrong answers count as present and are
+# handed in unchanged; so are experiments with other settings. The experiments are looked up in the
+# folder `runs`, where lesson 4 keeps them.
 
 # %% tags=["nbval-ignore-output", "output-not-kept"]
 from styletools.course import handin

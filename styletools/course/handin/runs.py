@@ -19,14 +19,14 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image
 
-from styletools.config import TransferConfig
+from styletools.config import EXPERIMENTS, TransferConfig
 from styletools.errors import StyletoolsError
 from styletools.images import PICTURES, load_image, to_image
 from styletools.lab.plans import part2
 from styletools.lab.run import short
 from styletools.transfer import Ended, identity_of, key_of, picture_sha256
 
-ASKED: Mapping[str, TransferConfig] = part2()
+ASKED: Mapping[str, TransferConfig] = part2(EXPERIMENTS)
 """{"base", "a", "b", "c" and "d": the settings that the assignment asks for}."""
 
 DESCRIPTION, HISTORY, PICTURE = "run.json", "losses.csv", "picture.png"
