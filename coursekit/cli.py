@@ -219,10 +219,12 @@ def workflow() -> None:
 @click.option("--allow-weaker-sandbox", is_flag=True, help="Succeed where only that one works.")
 def sandbox(allow_weaker_sandbox: bool) -> None:
     """Say which sandboxes work here. Exit code 1: none that is allowed."""
-    from coursekit.sandbox import BUBBLEWRAP, OWN_UID, choose, probe, probe_own_uid
+    from coursekit.sandbox import Bubblewrap, OwnUid, choose
 
-    for name, trouble in ((BUBBLEWRAP, probe()), (OWN_UID, probe_own_uid())):
-        click.echo(f"{'[FAIL]' if trouble else '[OK]  '} {name}{f': {trouble}' if trouble else ''}")
-    mode, trouble = choose(allow_weaker_sandbox)
-    click.echo(f"Answers cannot be graded here. {trouble}" if trouble else f"Graded in: {mode}.")
+    for kind in (Bubblewrap(), OwnUid()):
+        trouble = kind.trouble()
+        click.echo(f"[FAIL] {kind.name}: {trouble}" if trouble else f"[OK]   {kind.name}")
+    chosen, trouble = choose(allow_weaker_sandbox)
+    says = f"Answers cannot be graded here. {trouble}" if trouble else f"Graded in: {chosen.name}."
+    click.echo(says)
     sys.exit(FAILED if trouble else 0)

@@ -23,7 +23,7 @@ from coursekit.collect import collect
 from coursekit.course import lesson_names
 from coursekit.grade.grader import Grader
 from coursekit.records import SINGLE, Grade, Outcome, Submission
-from coursekit.sandbox import REPOSITORY
+from coursekit.sandbox.places import REPOSITORY
 
 GRADER = pytest.StashKey[Grader]()
 GRADES = pytest.StashKey[list[Grade]]()

@@ -20,8 +20,9 @@ from torch import Tensor
 from coursekit.course import this_course
 from coursekit.grade.measuring import NOT_HERE, Bench, backbone_of
 from coursekit.grade.pictures import best_match
-from coursekit.inside.decode import Picture, decode
+from coursekit.grade.pixels import Picture, decode
 from coursekit.records import Grade, Outcome, Status, Submission
+from coursekit.sandbox import Sandbox
 from styletools.course.handin import runs as experiments
 from styletools.course.handin.runs import (
     ASKED,
@@ -49,7 +50,7 @@ Size = tuple[int, int]
 """Width and height."""
 
 
-def with_experiments(grade: Grade, submission: Submission) -> Grade:
+def with_experiments(grade: Grade, submission: Submission, sandbox: Sandbox) -> Grade:
     """A grade with the experiments in it; what goes wrong here is never a zero."""
     if submission.single:
         return grade  # the lesson was not asked for
@@ -57,7 +58,7 @@ def with_experiments(grade: Grade, submission: Submission) -> Grade:
         if submission.refused:
             found = dict.fromkeys(ASKED, Finding("refused", submission.refused))
         else:
-            found = judge(submission, grade.sandbox)
+            found = judge(submission, sandbox)
     except Exception as error:
         message = f"The grader failed: {type(error).__name__}: {error}"[:500]
         found = dict.fromkeys(ASKED, Finding("infrastructure", message))
@@ -67,12 +68,12 @@ def with_experiments(grade: Grade, submission: Submission) -> Grade:
     return replace(grade, outcomes=(*grade.outcomes, *outcomes))
 
 
-def judge(submission: Submission, mode: str) -> dict[str, Finding]:
+def judge(submission: Submission, sandbox: Sandbox) -> dict[str, Finding]:
     """Judge each experiment of a submission that could be read.
 
     Args:
         submission: of one student.
-        mode: of the sandbox in which pictures are decoded.
+        sandbox: in which pictures are decoded.
 
     Raises:
         SandboxError: it does not work.
@@ -81,7 +82,7 @@ def judge(submission: Submission, mode: str) -> dict[str, Finding]:
     chosen = experiments.choose(records)
     runs = _runs(submission, chosen)
     faults = {name: list(_looks(run)) for name, run in runs.items()}
-    decoded = _decoded(submission, [run for name, run in runs.items() if not faults[name]], mode)
+    decoded = _decoded(submission, [run for name, run in runs.items() if not faults[name]], sandbox)
     bench, tensors = Bench(), _Tensors(decoded)
     for name, run in runs.items():
         if not faults[name]:
@@ -225,7 +226,7 @@ def _looks(run: _Run) -> Iterator[Fault]:
 
 
 def _decoded(
-    submission: Submission, runs: Sequence[_Run], mode: str
+    submission: Submission, runs: Sequence[_Run], sandbox: Sandbox
 ) -> dict[tuple[str, Size], Picture | str]:
     """The pictures of runs, and what they were made of, in their size."""
     wanted: dict[Size, set[str]] = defaultdict(set)
@@ -238,7 +239,7 @@ def _decoded(
     files = _read(submission, dict.fromkeys(set().union(*wanted.values()), MAX_SOURCE))
     decoded: dict[tuple[str, Size], Picture | str] = {}
     for size, names in wanted.items():
-        found = decode({name: files[name] for name in sorted(names)}, size, mode)
+        found = decode({name: files[name] for name in sorted(names)}, size, sandbox)
         decoded |= {(name, size): picture for name, picture in found.items()}
     return decoded
 

@@ -30,7 +30,7 @@ from coursekit.grade.rebuild import (
 )
 from coursekit.inside import verdicts
 from coursekit.records import SINGLE, Grade, Outcome, Status, Submission
-from coursekit.sandbox import NONE, WORK, Sandbox, choose
+from coursekit.sandbox import WORK, Plain, Sandbox, choose
 
 LOST = ("timed out", "died", "out of memory", "not reached")
 TRIES = 2  # of an answer that ends or blocks the kernel, and of a kernel that does not start
@@ -86,7 +86,7 @@ class Grader:
         seconds: time limits.
         allow_weaker_sandbox: than bubblewrap, where that does not work; see `sandbox.choose`.
         hidden: files and folders that no answer may read, besides the course.
-        mode: what answers run in; found out.
+        sandbox: what answers run in; found out.
         trouble: why they cannot be run; "" if they can.
     """
 
@@ -96,7 +96,7 @@ class Grader:
     seconds: Seconds = field(default_factory=Seconds)
     allow_weaker_sandbox: bool = False
     hidden: Sequence[Path] = ()
-    mode: str = field(init=False)
+    sandbox: Sandbox = field(init=False)
     trouble: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -107,9 +107,9 @@ class Grader:
         """
         self.todos = read_todos(self.notebooks)
         self.single_todos = read_single_todos(self.notebooks)
-        self.mode, self.trouble = NONE, ""
+        self.sandbox, self.trouble = Plain(), ""
         if not self.unsafe_no_sandbox:
-            self.mode, self.trouble = choose(self.allow_weaker_sandbox, self.hidden)
+            self.sandbox, self.trouble = choose(self.allow_weaker_sandbox, self.hidden)
         self.digest = course_digest(self.notebooks)
         self._reference = Reference(self.todos)
         self._lock = threading.Lock()  # of the reference: it is run by one thread at a time
@@ -140,7 +140,7 @@ class Grader:
             outcomes = [self.unknown(todo, submission.refused, Status.REFUSED) for todo in todos]
         else:
             outcomes = self._outcomes(submission, todos)
-        return Grade(submission.student, tuple(outcomes), submission.notes, self.mode)
+        return Grade(submission.student, tuple(outcomes), submission.notes, self.sandbox.name)
 
     def todos_of(self, lesson: str = "") -> tuple[Question, ...]:
         """The TODOs of a lesson, or of the single exercise; of all lessons, if none is named."""
@@ -172,7 +172,7 @@ class Grader:
 
     def _judge(self, answers: Mapping[str, str], pictures: Mapping[str, Path]) -> dict[str, Judged]:
         """Run all answers, until each one's result is its own."""
-        sandbox = Sandbox(self._folder / "kernel", _in_work(pictures), mode=self.mode)
+        sandbox = self.sandbox.furnished(self._folder / "kernel", _in_work(pictures))
         final: dict[str, Judged] = {}
         tries = dict.fromkeys(answers, 0)
         queue = [list(answers)] if answers else []
@@ -231,7 +231,7 @@ class Grader:
         if not wanted or not self.diagnosed:
             return {}
         needs = dict.fromkeys(need for name in wanted for need in verdicts.NEEDS.get(name, ()))
-        return diagnosis.diagnose(wanted, needs, self._folder / "whole", self.mode)
+        return diagnosis.diagnose(wanted, needs, self.sandbox.furnished(self._folder / "whole"))
 
     # --- What it comes to ------------------------------------------------------------------------
 
@@ -280,7 +280,7 @@ class Grader:
             return Outcome(todo.lesson, todo.name, Status.WRONG, 0.0, todo.points, "", message)
         alone = submission.path.suffix.lower() == ".ipynb" and not submission.pictures
         choices = ownpictures.judge(
-            names, pictures, pictures_handed_out(), alone, self.mode
+            names, pictures, pictures_handed_out(), alone, self.sandbox
         ).values()
         statuses = [Status(choice.status) for choice in choices]
         good = sum(status in (Status.PASSED, Status.DIFFERENT) for status in statuses)

@@ -14,7 +14,7 @@ from styletools.config import STYLE_WEIGHTS
 KIT = Path(styletools.__file__).parent
 INSIDE = Path(__file__).parents[1] / "inside"
 REAL = ("errors", "_files", "images", "_rgb")  # modules of the kit that answers may use
-BESIDE = ("verdicts.py", "standins.py", "diagnose.py")
+BESIDE = ("verdicts.py", "standins.py")
 
 
 def write_kernel_kit(folder: Path) -> None:

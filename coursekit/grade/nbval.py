@@ -15,10 +15,11 @@ import nbformat
 from nbformat import NotebookNode
 
 from coursekit.grade.recorder import read_record
-from coursekit.sandbox import Sandbox, offline
+from coursekit.sandbox import Sandbox
 
 INI = "[pytest]\naddopts =\n"  # trusted, so that none is looked for elsewhere
 KERNEL = "coursekit"
+CONNECTION = "{connection_file}"  # where Jupyter puts the file's name
 KERNEL_OPTIONS = (
     "--IPKernelApp.capture_fd_output=False",  # what is written past Python goes nowhere
     "--HistoryManager.enabled=False",
@@ -73,7 +74,7 @@ def run_notebook(
     """
     found: dict[str, CellResult] = {}
     with sandbox, _folder(notebook, sandbox) as folder:
-        command = offline(_pytest(folder, seconds, memory), sandbox.mode)
+        command = sandbox.offline(_pytest(folder, seconds, memory))
         _wait(command, folder, seconds.run)
         for line in read_record(folder / "record.jsonl"):
             identity = str(line.pop("cell"))
@@ -91,9 +92,9 @@ def _folder(notebook: NotebookNode, sandbox: Sandbox) -> Iterator[Path]:
         (folder / "tmp").mkdir()
         (folder / "pytest.ini").write_text(INI)
         nbformat.write(notebook, folder / "rebuilt.ipynb")
-        kernel = [sys.executable, "-m", "ipykernel_launcher", "-f", "PRIVATE"]
+        kernel = [sys.executable, "-m", "ipykernel_launcher", "-f", CONNECTION]
         argv = sandbox.command(
-            [*kernel, *KERNEL_OPTIONS], private="{connection_file}", network=True
+            [*kernel, *KERNEL_OPTIONS], private=CONNECTION, network=True
         )  # pytest's, which is none but the loopback
         spec = {"argv": argv, "display_name": KERNEL, "language": "python"}
         place = folder / "data" / "kernels" / KERNEL

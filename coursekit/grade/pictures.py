@@ -1,20 +1,18 @@
 """Judges the pictures that a student chose; the kernel tells the names, and proves nothing.
 
-The files are opened in the sandbox, where none of the student's code runs. This file is also the
-script that does it; it needs Pillow, numpy and `styletools/_rgb.py`.
+The files are opened in the sandbox, where none of the student's code runs.
 """
 
 import hashlib
-import json
-import runpy
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-SECONDS = 30
-MIN_SIDE, MAX_PIXELS = 16, 100_000_000  # as in styletools.images
+from coursekit.grade.pixels import Picture, decode
+from coursekit.sandbox import Sandbox
+from styletools.images import MIN_SIDE
+
+LOOKED_AT = (64, 64)
 MAX_BYTES, MAX_FILES = 120_000_000, 200
 
 
@@ -54,7 +52,7 @@ def judge(
     pictures: Mapping[str, Path],
     kit_pictures: Mapping[str, str],
     alone: bool,
-    mode: str = "bubblewrap",
+    sandbox: Sandbox,
 ) -> dict[str, Choice]:
     """Judge each picture.
 
@@ -63,7 +61,7 @@ def judge(
         pictures: {name in the submission: file}, of all that were handed in.
         kit_pictures: {file name: SHA-256} of the kit's own.
         alone: whether the submission is a notebook without a folder.
-        mode: of the sandbox in which the pictures are opened.
+        sandbox: in which the pictures are opened.
     """
     choices: dict[str, Choice] = {}
     chosen: dict[str, Path] = {}
@@ -88,7 +86,7 @@ def judge(
         else:
             says = f"`{variable}` is {name}, which was not handed in."
             choices[variable] = Choice("wrong", says)
-    choices |= _opened(chosen, kit_pictures, mode)
+    choices |= _opened(chosen, kit_pictures, sandbox)
     return {variable: choices[variable] for variable in names}
 
 
@@ -113,14 +111,16 @@ def best_match(path: str, names: Iterable[str], least: int = 1) -> str:
 
 
 def _opened(
-    chosen: Mapping[str, Path], kit_pictures: Mapping[str, str], mode: str
+    chosen: Mapping[str, Path], kit_pictures: Mapping[str, str], sandbox: Sandbox
 ) -> dict[str, Choice]:
-    digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in chosen.items()}
+    pictures = {variable: path.read_bytes() for variable, path in chosen.items()}
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in pictures.items()}
+    decoded = decode(pictures, LOOKED_AT, sandbox)
     choices: dict[str, Choice] = {}
-    for variable, path in chosen.items():
+    for variable in chosen:
         if digests[variable] in kit_pictures.values():
             choices[variable] = Choice("different", f"`{variable}` is one of the kit's pictures.")
-        elif problem := _problem(path, mode):
+        elif problem := _problem(decoded[variable]):
             choices[variable] = Choice("wrong", f"`{variable}`: {problem}.")
         else:
             choices[variable] = Choice("passed")
@@ -130,43 +130,11 @@ def _opened(
     return choices
 
 
-def _problem(path: Path, mode: str) -> str:
-    """Why a file is no picture; empty if it is one."""
-    import styletools
-    from coursekit.sandbox import WORK, Sandbox
-
-    here, tools = Path(__file__), Path(styletools.__file__).with_name("_rgb.py")
-    inside = {WORK / here.name: here, WORK / tools.name: tools, WORK / "picture": path}
-    try:
-        with Sandbox(None, inside, mode=mode) as sandbox:
-            arguments = [str(sandbox.path(place)) for place in inside]
-            command = sandbox.command([sys.executable, "-I", *arguments])
-            done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return "it cannot be opened in time"
-    text = done.stdout.decode("utf-8", "replace").strip()
-    return "" if text == "a picture" else text[:200] or "it cannot be opened"
-
-
-def _main(rgb: str, path: str) -> None:
-    """In the sandbox: say what the file is."""
-    from PIL import Image
-
-    Image.MAX_IMAGE_PIXELS = None
-    tools = runpy.run_path(rgb)
-    try:
-        with open(path, "rb") as file, tools["open_picture"](file) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                print(f"it has {width}×{height} pixels, more than {MAX_PIXELS}")
-            elif min(width, height) < MIN_SIDE:
-                print(f"it has {width}×{height} pixels; {MIN_SIDE} a side are the least")
-            else:
-                tools["to_rgb"](image, (MIN_SIDE, MIN_SIDE))
-                print("a picture")
-    except Exception as error:
-        print(json.dumps(f"it cannot be opened ({type(error).__name__}: {error})")[1:-1])
-
-
-if __name__ == "__main__":
-    _main(*sys.argv[1:])
+def _problem(picture: Picture | str) -> str:
+    """Why a file is no picture to work with; empty if it is one."""
+    if isinstance(picture, str):
+        return picture
+    width, height = picture.size
+    if min(width, height) < MIN_SIDE:
+        return f"it has {width}×{height} pixels; {MIN_SIDE} a side are the least"
+    return ""

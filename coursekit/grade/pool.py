@@ -109,7 +109,7 @@ def grade_all(
         if ours.trouble and client is None:
             remedy = "Or, for submissions that you trust: --unsafe-no-sandbox."
             raise SandboxError(f"{ours.trouble} {remedy}")
-        course = f"{ours.digest} {ours.mode}"
+        course = f"{ours.digest} {ours.sandbox.name}"
         known: list[Grade] = []
 
         def orders() -> Iterator[_Order]:

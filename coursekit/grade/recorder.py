@@ -12,15 +12,14 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from coursekit.quickstart import quickstart
+from coursekit.sandbox.memory import LOOK_EVERY, memory_of
 
 quickstart()
 
 
-LOOK_EVERY = 0.25  # seconds
 SHOWN = 4_000  # characters of what a cell printed
 HOW = {"Cell outputs differ": "differs", "Timeout of": "timed out"}
 
@@ -87,32 +86,6 @@ def _watched(kernel: Any, memory: int) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def memory_of(pid: int, alone: bool = False) -> int:
-    """Bytes that a process takes, with all that belongs to it: an upper bound.
-
-    Pages that processes share count for each of them: to count them once takes 25 ms a process.
-    """
-    total = 0
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(pid)
-        for one in [process] if alone else _belonging(process):
-            with contextlib.suppress(psutil.Error):
-                total += one.memory_info().rss
-    return total
-
-
-def _belonging(process: Any) -> Iterator[Any]:
-    """It and all below it; all of its user's, if it has one of its own."""
-    user = process.uids().real
-    if user == os.getuid():
-        yield from (process, *process.children(recursive=True))
-        return
-    for one in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if one.uids().real == user:
-                yield one
 
 
 def _how(item: Any, raised: pytest.ExceptionInfo[BaseException] | None) -> str:

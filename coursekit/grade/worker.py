@@ -165,7 +165,7 @@ def graded(grader: Grader, submission: Submission) -> Grade:
     except Exception as error:
         message = f"The grader failed: {type(error).__name__}: {error}"[:500]
         grade = not_graded(submission, grader.todos, message)
-    return with_experiments(grade, submission)
+    return with_experiments(grade, submission, grader.sandbox)
 
 
 def not_graded(submission: Submission, todos: Sequence[Question], message: str) -> Grade:

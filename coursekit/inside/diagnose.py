@@ -8,8 +8,6 @@ import json
 import os
 import sys
 
-MARK = "diagnosis: "
-
 
 def main() -> None:
     """A line for each answer, as soon as its check has ended."""
@@ -34,7 +32,7 @@ def main() -> None:
             told = [name, found.status, found.code, found.message]
         else:
             told = [name, "not attempted", "", f"No `{name}`. {' '.join(desk.errors)}".strip()]
-        os.write(out, f"{MARK}{json.dumps(told)}\n".encode())
+        os.write(out, f"{json.dumps(told)}\n".encode())
 
 
 if __name__ == "__main__":

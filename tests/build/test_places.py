@@ -16,7 +16,7 @@ from support.handins import ANSWERS, notebook, save
 from coursekit.build.bundles import write_bundle, write_workflow
 from coursekit.build.release import write_release
 from coursekit.cli import main
-from coursekit.sandbox import SAYS
+from coursekit.sandbox import SAYS, Bubblewrap, OwnUid
 
 ROOT = Path(__file__).parents[2]
 VENV = Path(sys.executable).parent.parent
@@ -298,8 +298,8 @@ def test_the_weaker_sandbox_is_asked_for_on_the_command_line(tmp_path, monkeypat
 
 
 def test_sandbox_says_what_works(monkeypatch):
-    monkeypatch.setattr("coursekit.sandbox.probe", lambda: "It is forbidden.")
-    monkeypatch.setattr("coursekit.sandbox.probe_own_uid", lambda hidden=(): "")
+    monkeypatch.setattr(Bubblewrap, "trouble", lambda self: "It is forbidden.")
+    monkeypatch.setattr(OwnUid, "trouble", lambda self: "")
     for options, code in (([], 1), (["--allow-weaker-sandbox"], 0)):
         done = CliRunner().invoke(main, ["sandbox", *options])
         assert done.exit_code == code

@@ -19,9 +19,10 @@ import styletools
 from coursekit.grade import grader as grading
 from coursekit.grade import kits, pool, rebuild
 from coursekit.grade import pictures as ownpictures
+from coursekit.grade.pixels import decode
 from coursekit.inside import verdicts
-from coursekit.inside.decode import decode
 from coursekit.records import Answer, Grade, Outcome, Submission
+from coursekit.sandbox import Bubblewrap
 
 MUTANTS = read_mutants()
 IN_KERNEL = [m for m in MUTANTS if m.name != "own_pictures"]
@@ -321,18 +322,18 @@ def test_chosen_pictures(content, style, statuses, pictures):
         name: {"kind": "path" if path else "nothing", "path": path}
         for name, path in (("my_content", content), ("my_style", style))
     }
-    found = ownpictures.judge(names, pictures, {"chelsea.jpg": "0"}, alone=False)
+    found = ownpictures.judge(names, pictures, {"chelsea.jpg": "0"}, False, Bubblewrap())
     assert [choice.status for choice in found.values()] == statuses
 
 
 def test_runs_pictures_with_much_text_are_decoded(pictures):
-    found = decode({"a": pictures["hand-in/images/words.png"].read_bytes()}, (32, 24), "bubblewrap")
+    found = decode({"a": pictures["hand-in/images/words.png"].read_bytes()}, (32, 24), Bubblewrap())
     assert found["a"].pixels.shape == (24, 32, 3)
 
 
 def test_a_notebook_alone_cannot_show_pictures():
     names = {"my_content": {"kind": "path", "path": "me.jpg"}}
-    assert ownpictures.judge(names, {}, {}, alone=True)["my_content"].status == "different"
+    assert ownpictures.judge(names, {}, {}, True, Bubblewrap())["my_content"].status == "different"
 
 
 # --- Grades that are kept ------------------------------------------------------------------------
@@ -343,7 +344,7 @@ class Fake:
 
     def __init__(self, trouble=""):
         self.todos, self.digest, self.trouble = TODOS, "of the course", trouble
-        self.mode, self.graded, self.status = "bubblewrap", [], "passed"
+        self.sandbox, self.graded, self.status = Bubblewrap(), [], "passed"
 
     def grade(self, submission):
         self.graded.append(submission.student)
@@ -424,7 +425,7 @@ def test_without_a_sandbox_it_refuses(tmp_path):
 
 
 def test_a_failed_probe_is_never_a_zero(monkeypatch):
-    monkeypatch.setattr("coursekit.sandbox.probe", lambda: "bubblewrap does not work here.")
+    monkeypatch.setattr(Bubblewrap, "trouble", lambda self: "bubblewrap does not work here.")
     with grading.Grader() as grader:
         grade = grader.grade(submissions("anna")[0])
     assert {outcome.status for outcome in grade.outcomes} == {"infrastructure"}

@@ -16,8 +16,7 @@ import psutil
 import pytest
 from support.containers import container
 
-from coursekit import sandbox
-from coursekit.sandbox import BUBBLEWRAP, OWN_UID, Limits, Sandbox
+from coursekit.sandbox import Bubblewrap, Limits, OwnUid, base
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,16 +26,16 @@ pytestmark = pytest.mark.bubblewrap
 LIMITS = Limits()
 IN_CONTAINER = """
 import json, subprocess, sys
-from coursekit.sandbox import OWN_UID, Limits, Sandbox
+from coursekit.sandbox import Limits, OwnUid
 code, limits = json.loads(sys.argv[1])
-with Sandbox(None, limits=Limits(**limits), mode=OWN_UID) as sandbox:
+with OwnUid(limits=Limits(**limits)) as sandbox:
     subprocess.run(sandbox.command([sys.executable, "-c", code]), timeout=600)
 """
 
 
 def inside(code: str, limits: Limits = LIMITS, **more):
     """Run Python code in bubblewrap; what it printed."""
-    command = Sandbox(None, limits=limits, **more).command(
+    command = Bubblewrap(limits=limits, **more).command(
         [sys.executable, "-c", textwrap.dedent(code)]
     )
     return run(command)
@@ -59,10 +58,10 @@ def weaker(tmp_path):
     return inside
 
 
-@pytest.fixture(params=[BUBBLEWRAP, OWN_UID])
+@pytest.fixture(params=[Bubblewrap, OwnUid])
 def either(request):
     """Both, for what holds in both."""
-    return inside if request.param == BUBBLEWRAP else request.getfixturevalue("weaker")
+    return inside if request.param == Bubblewrap else request.getfixturevalue("weaker")
 
 
 def test_the_course_is_not_there():
@@ -138,9 +137,9 @@ def test_no_network():
         sockets = [name for _, name in socket.if_nameindex()]
         print(sockets)
         """
-    command = Sandbox(None).command([sys.executable, "-c", textwrap.dedent(code)])
+    command = Bubblewrap().command([sys.executable, "-c", textwrap.dedent(code)])
     done = subprocess.run(
-        sandbox.offline(command), capture_output=True, text=True, timeout=600, check=False
+        Bubblewrap().offline(command), capture_output=True, text=True, timeout=600, check=False
     )
     assert done.stdout == "['lo']\n"
 
@@ -182,8 +181,9 @@ def test_a_private_file_is_copied(tmp_path):
     private.write_text(json.dumps({"key": 1}))
     private.chmod(0o600)
     result = tmp_path / "result"
-    code = "import json, os; os._exit(json.load(open('/tmp/private'))['key'] + 41)"
-    command = Sandbox(None).command([sys.executable, "-c", code], private=str(private))
+    code = "import json, os, sys; os._exit(json.load(open(sys.argv[1]))['key'] + 41)"
+    command = [sys.executable, "-c", code, str(private)]
+    command = Bubblewrap().command(command, private=str(private))
     assert subprocess.run(command, timeout=600, check=False).returncode == 42
     assert not result.exists()
 
@@ -286,7 +286,8 @@ import sys
 from pathlib import Path
 from coursekit.sandbox import choose
 hidden = [Path(path) for path in sys.argv[2:]]
-print(*choose(sys.argv[1] == "True", hidden), sep="\\n")
+sandbox, trouble = choose(sys.argv[1] == "True", hidden)
+print(sandbox.name, trouble, sep="\\n")
 """
 
 
@@ -297,7 +298,7 @@ def chosen(tmp_path, allowed, *hidden, landlock=True, before=()):
 
 def test_in_a_container_nothing_is_chosen_unasked(tmp_path):
     mode, trouble, _ = chosen(tmp_path, False)
-    assert mode == BUBBLEWRAP
+    assert mode == Bubblewrap.name
     assert "bubblewrap does not work here" in trouble
     assert "--allow-weaker-sandbox" in trouble
 
@@ -305,7 +306,7 @@ def test_in_a_container_nothing_is_chosen_unasked(tmp_path):
 @pytest.mark.parametrize("landlock", [True, False])
 def test_in_a_container_the_weaker_one_is_chosen(tmp_path, landlock):
     in_groups = [shutil.which("setpriv"), "--groups=0,4"]  # which an answer must not be in
-    assert chosen(tmp_path, True, landlock=landlock, before=in_groups) == [OWN_UID, "", ""]
+    assert chosen(tmp_path, True, landlock=landlock, before=in_groups) == [OwnUid.name, "", ""]
 
 
 def test_what_everybody_can_read_is_named(tmp_path):
@@ -315,24 +316,24 @@ def test_what_everybody_can_read_is_named(tmp_path):
         (Path(folder) / "ada.ipynb").write_text("her answer")
         relative = os.path.relpath(folder, ROOT)
         mode, trouble, _ = chosen(tmp_path, True, relative, landlock=False)
-        assert mode == OWN_UID
+        assert mode == OwnUid.name
         assert f"chmod o-rwx {folder}" in trouble
         Path(folder).chmod(0o700)
-        assert chosen(tmp_path, True, folder, landlock=False) == [OWN_UID, "", ""]
+        assert chosen(tmp_path, True, folder, landlock=False) == [OwnUid.name, "", ""]
 
 
 def test_only_root_can_have_the_weaker_one(tmp_path):
     other = [shutil.which("setpriv"), "--reuid=12345", "--clear-groups"]
     other += ["/usr/bin/env", "PATH=/nowhere"]  # without bubblewrap, which users may run
     mode, trouble, _ = chosen(tmp_path, True, before=other)
-    assert mode == OWN_UID
+    assert mode == OwnUid.name
     assert "only root" in trouble
 
 
 def test_users_are_those_that_a_container_has(monkeypatch):
-    assert sandbox._fresh_user() > 65_536
+    assert base.fresh_user() > 65_536
     monkeypatch.setattr(Path, "read_text", lambda self: "0 100000 65536\n")
-    users = {sandbox._fresh_user() for _ in range(200)}
+    users = {base.fresh_user() for _ in range(200)}
     assert max(users) + 1 < 65_534  # nobody
     assert min(users) >= 20_000
     assert len(users) > 100
@@ -343,11 +344,11 @@ def test_users_are_those_that_a_container_has(monkeypatch):
 
 def test_a_machine_without_bubblewrap_says_so(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    sandbox.probe.cache_clear()
+    base._trouble.cache_clear()
     try:
-        assert sandbox.probe().startswith("There is no bwrap")
+        assert Bubblewrap().trouble().startswith("There is no bwrap")
     finally:
-        sandbox.probe.cache_clear()
+        base._trouble.cache_clear()
 
 
 def test_a_bubblewrap_that_fails_says_why(monkeypatch, tmp_path):
@@ -355,8 +356,8 @@ def test_a_bubblewrap_that_fails_says_why(monkeypatch, tmp_path):
     fake.write_text("#!/bin/sh\necho 'No permissions to create new namespace' >&2\nexit 1\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    sandbox.probe.cache_clear()
+    base._trouble.cache_clear()
     try:
-        assert "No permissions to create new namespace" in sandbox.probe()
+        assert "No permissions to create new namespace" in Bubblewrap().trouble()
     finally:
-        sandbox.probe.cache_clear()
+        base._trouble.cache_clear()

@@ -7,6 +7,7 @@ import math
 import re
 import shutil
 import struct
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -21,11 +22,10 @@ from coursekit.collect.layouts import find_handins
 from coursekit.course import this_course
 from coursekit.grade import dask as cluster
 from coursekit.grade import experiments as tuning
-from coursekit.grade import measuring
-from coursekit.inside import decode as pixels
+from coursekit.grade import measuring, pixels
 from coursekit.records import Grade, Submission
 from coursekit.report.likeness import alike
-from coursekit.sandbox import SandboxError
+from coursekit.sandbox import Bubblewrap, SandboxError
 from styletools import TransferConfig, bundled
 from styletools.course import handin
 from styletools.course.handin import runs as experiments
@@ -104,7 +104,7 @@ class Work:
         return read_submission(found)
 
     def judged(self):
-        return tuning.judge(self.submission(), "bubblewrap")
+        return tuning.judge(self.submission(), Bubblewrap())
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_the_points_are_the_lessons_own():
 
 def test_outcomes_are_in_the_grade(work):
     (work.run("d") / "losses.csv").unlink()
-    grade = tuning.with_experiments(Grade("ada", ()), work.submission())
+    grade = tuning.with_experiments(Grade("ada", ()), work.submission(), Bubblewrap())
     found = {o.grade_id: (o.lesson, o.status, o.points, o.possible) for o in grade.outcomes}
     assert list(found) == [f"experiment_{name}" for name in NAMES]
     assert found["experiment_a"] == ("04_tuning", "passed", 2.0, 2.0)
@@ -172,7 +172,7 @@ def test_the_package_of_lesson_5_holds_what_is_needed(work, photo, noise):
     names = zipfile.ZipFile(path).namelist()
     assert sum("/runs/" in name for name in names) == 5 * 3 + 2  # no previews, pictures once
     [found] = find_handins([path]).handins
-    findings = tuning.judge(read_submission(found), "bubblewrap")
+    findings = tuning.judge(read_submission(found), Bubblewrap())
     assert statuses(findings) == ALL_PASSED, findings
 
 
@@ -200,7 +200,7 @@ def test_the_picture_that_the_lesson_saves_stands_in_for_the_run_s_own(work):
 
 def test_a_scheduler_s_worker_sees_the_same(work):
     sent = cluster.unpacked(cluster.pack(work.submission()))
-    assert tuning.judge(sent, "bubblewrap") == work.judged()
+    assert tuning.judge(sent, Bubblewrap()) == work.judged()
 
 
 # --- Honest, and different -----------------------------------------------------------------------
@@ -294,7 +294,7 @@ def test_what_is_missing_is_not_attempted(work):
 
 def test_a_refused_hand_in_loses_no_points():
     submission = Submission("ada", Path("x"), {}, refused="A bomb.")
-    grade = tuning.with_experiments(Grade("ada", ()), submission)
+    grade = tuning.with_experiments(Grade("ada", ()), submission, Bubblewrap())
     assert {outcome.status for outcome in grade.outcomes} == {"refused"}
 
 
@@ -303,7 +303,7 @@ def test_the_grader_s_own_failure_is_no_zero(work, monkeypatch):
         raise SandboxError("no sandbox today")
 
     monkeypatch.setattr(tuning, "decode", fail)
-    grade = tuning.with_experiments(Grade("ada", ()), work.submission())
+    grade = tuning.with_experiments(Grade("ada", ()), work.submission(), Bubblewrap())
     assert {o.status for o in grade.outcomes} == {"infrastructure"}
     assert "no sandbox today" in grade.outcomes[0].message
     assert not grade.complete
@@ -632,22 +632,22 @@ def test_a_picture_that_ends_the_decoder_leaves_the_others(monkeypatch):
     good = buffer.getvalue()
     answers = pixels._ask
 
-    def ends(paths, size, mode):
+    def ends(paths, size, sandbox):
         """As if a picture ended the process."""
         count = next((i for i, p in enumerate(paths) if p.read_bytes() == b"bad"), len(paths))
-        return answers(paths[:count], size, mode) if count else []
+        return answers(paths[:count], size, sandbox) if count else []
 
     monkeypatch.setattr(pixels, "_ask", ends)
-    found = pixels.decode({"a": good, "b": b"bad", "c": good}, (20, 20), "bubblewrap")
+    found = pixels.decode({"a": good, "b": b"bad", "c": good}, (20, 20), Bubblewrap())
     assert found["b"] == "it cannot be opened"
     assert found["a"].pixels.tolist() == found["c"].pixels.tolist()
     assert found["a"].pixels[0, 0].tolist() == [255, 0, 0]
 
 
 def test_a_decoder_that_does_not_start_is_the_grader_s_failure(monkeypatch):
-    monkeypatch.setattr(pixels.sys, "executable", "/nowhere")
+    monkeypatch.setattr(sys, "executable", "/nowhere")
     with pytest.raises(SandboxError, match="does not start"):
-        pixels.decode({"a": b""}, (20, 20), "bubblewrap")
+        pixels.decode({"a": b""}, (20, 20), Bubblewrap())
 
 
 # --- Two students --------------------------------------------------------------------------------

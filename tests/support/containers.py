@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from coursekit import sandbox
+from coursekit.sandbox.bubblewrap import parents
+from coursekit.sandbox.places import course, homes, outside_system
 from coursekit.sandbox.seccomp import ALLOW, EQUAL, LOAD, NO_SUCH_CALL, NUMBER, RETURN
 
 CAPABILITIES = (  # Docker's own list
@@ -34,22 +35,26 @@ def container(command, scratch, landlock=True):
     options = ["bwrap", "--dev-bind", "/", "/", "--die-with-parent", "--cap-drop", "ALL"]
     for name in CAPABILITIES:
         options += ["--cap-add", f"CAP_{name}"]
-    for folder in sorted(sandbox._python_folders()):
+    for folder in sorted(outside_system(homes())):
         closed = [path for path in reversed(folder.parents) if not path.stat().st_mode & 1]
         if closed:
             options += ["--perms", "0755", "--tmpfs", str(closed[0])]
-            options += [*sandbox._parents(folder), "--ro-bind", str(folder), str(folder)]
+            options += [*parents(folder), "--ro-bind", str(folder), str(folder)]
     if landlock:
         return [*options, "--", *command]
-    for folder in sandbox._course():
+    for folder in course():
         if folder.name in NEEDED:
             private = scratch / folder.name
             if not private.exists():
                 shutil.copytree(folder, private, ignore=shutil.ignore_patterns("__pycache__"))
             private.chmod(0o700)
             options += ["--bind", str(private), str(folder)]
-        else:
+        elif folder.is_dir():
             options += ["--perms", "0700", "--tmpfs", str(folder)]
+        else:  # .git, in a worktree
+            private = Path(shutil.copy(folder, scratch))
+            private.chmod(0o600)
+            options += ["--bind", str(private), str(folder)]
     lines = [(LOAD, 0, 0, NUMBER), (EQUAL, 0, 1, 444), (RETURN, 0, 0, NO_SUCH_CALL)]
     lines += [(RETURN, 0, 0, ALLOW)]
     path = Path(scratch) / "without-landlock"

@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from coursekit.sandbox import probe
+from coursekit.sandbox import Bubblewrap
 
 
 def find_chromium() -> str | None:
@@ -13,7 +13,7 @@ def find_chromium() -> str | None:
 
 
 TROUBLES = {
-    "bubblewrap": probe,
+    "bubblewrap": lambda: Bubblewrap().trouble(),
     "chromium": lambda: "" if find_chromium() else "There is no Chromium.",
 }
 """{marker of the tests that need it: says why it does not work here, or nothing}."""

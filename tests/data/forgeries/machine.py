@@ -780,7 +780,7 @@ MACHINE: tuple[Forgery, ...] = (
             after="""
             import json, os
             evil = "<script>alert(1)</script>\\x1b[2J"
-            said = "diagnosis: " + json.dumps(["gram_matrix", "passed", "passed", evil]) + "\\n"
+            said = json.dumps(["gram_matrix", "passed", "passed", evil]) + "\\n"
             for number in list(others()):
                 try:
                     os.write(number, said.encode())
@@ -803,7 +803,7 @@ MACHINE: tuple[Forgery, ...] = (
                 for number in list(others()):
                     try:
                         for _ in range(2_000):
-                            os.write(number, b"diagnosis: " + b"x" * 1_000_000)
+                            os.write(number, b'["gram_matrix", "' + b"x" * 1_000_000)
                     except (OSError, BlockingIOError):
                         pass
             """,
