@@ -13,7 +13,7 @@ from coursekit.build import lesson as building
 from coursekit.collect.layouts import LAYOUTS
 from coursekit.records import Status
 from styletools.cli import Group
-from styletools.cli.runs import connect
+from styletools.cli.runs import UserPath, connect
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
@@ -35,7 +35,7 @@ def main() -> None:
 @click.argument("lessons", nargs=-1)
 @click.option("--execute", is_flag=True, help="Run the reference notebooks and keep the outputs.")
 @click.option("--check", is_flag=True, help="Write nothing; fail where a notebook is not current.")
-@click.option("--notebooks", type=click.Path(path_type=Path), default=NOTEBOOKS, hidden=True)
+@click.option("--notebooks", type=UserPath(path_type=Path), default=NOTEBOOKS, hidden=True)
 def build(lessons: tuple[str, ...], execute: bool, check: bool, notebooks: Path) -> None:
     """Build the reference and student notebooks of LESSONS (all of them, where none is named).
 
@@ -60,14 +60,12 @@ def build(lessons: tuple[str, ...], execute: bool, check: bool, notebooks: Path)
 
 
 @main.command(epilog=EXIT_CODES)
-@click.argument(
-    "submissions", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
-)
+@click.argument("submissions", nargs=-1, required=True, type=UserPath(exists=True, path_type=Path))
 @click.option(
     "-o",
     "--output",
     metavar="GRADES",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=UserPath(path_type=Path, file_okay=False),
     required=True,
     help="A folder for all results; what an earlier call graded there is kept.",
 )
@@ -170,7 +168,7 @@ def grade(
     "-o",
     "--output",
     metavar="OUT",
-    type=click.Path(path_type=Path),
+    type=UserPath(path_type=Path),
     required=True,
     help="A ZIP file (name.zip; replaced if it is there), or a new folder.",
 )
@@ -191,7 +189,7 @@ def release(output: Path) -> None:
     "-o",
     "--output",
     metavar="ZIP",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=UserPath(path_type=Path, dir_okay=False),
     required=True,
     help="A ZIP file; replaced if it is there.",
 )

@@ -3,9 +3,13 @@
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
+
+HELD_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)  # waits for a file that another program holds
 
 
 @contextmanager
@@ -14,7 +18,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     The temporary file keeps the suffix of `path`, since picture formats are told by it.
     """
-    path = Path(path)
+    path = user_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -24,11 +28,32 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         with open(temporary, "r+b") as written:
             os.fsync(written.fileno())
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are private
-        os.replace(temporary, path)
+        _replace(temporary, path)
     except BaseException:
         with suppress(FileNotFoundError):
             temporary.unlink()
         raise
+
+
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """A path as a user writes it: ~ is the home folder."""
+    return Path(os.path.expanduser(path))
+
+
+def source_stem(source: str) -> str:
+    """The name of a picture's file without its suffix; an address may have a query after it."""
+    path = urlsplit(source).path if source.lower().startswith(("http://", "https://")) else source
+    return Path(path).stem or "picture"
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """`os.replace`, again where a virus scanner or a synchronising program holds the file."""
+    for wait in HELD_SECONDS:
+        try:
+            return os.replace(temporary, path)
+        except PermissionError:
+            time.sleep(wait)
+    os.replace(temporary, path)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from styletools._files import atomic_path, file_sha256
+from styletools._files import atomic_path, file_sha256, user_path
 from styletools.config import POOLINGS, VGG19_LAYERS
 from styletools.errors import BackboneError
 from styletools.images import IMAGENET_MEAN, IMAGENET_STD
@@ -128,7 +128,7 @@ def load_backbone(name: str = "auto") -> Backbone:
         if not path.exists():
             download_torchvision()
     else:
-        path = Path(name).expanduser()
+        path = user_path(name)
     weights, metadata = read_weights(path)
     return Backbone(name, weights, metadata.get("pooling", "max"), file_sha256(path))
 
@@ -173,7 +173,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         BackboneError: as `load_backbone`.
     """
-    path = Path(path)
+    path = user_path(path)
     if not path.is_file():
         raise BackboneError(
             f"Backbone {str(path)!r} does not exist; give auto, vgg19, small, torchvision, or the "
@@ -249,7 +249,7 @@ def export_backbone(path: str | Path, name: str = "torchvision", half: bool = Tr
         name: as in `load_backbone`.
         half: float16 (VGG19: 40 MB) instead of float32 (80 MB).
     """
-    path = Path(path)
+    path = user_path(path)
     if path.suffix != ".safetensors":
         raise BackboneError(f"{path}: give a file name that ends in .safetensors.")
     backbone = load_backbone(name)

@@ -43,3 +43,12 @@ class CheckpointError(StyletoolsError, ValueError):
     """A checkpoint that is damaged or belongs to another run."""
 
     default_code = "checkpoint"
+
+
+LESS_MEMORY = "Take a smaller max_size, or set max_memory (--max-memory 8), and try again."
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python, PyTorch's allocator or a GPU had no memory left."""
+    words = ("out of memory", "not enough memory", "can't allocate memory")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)

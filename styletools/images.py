@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from styletools._files import atomic_path
+from styletools._files import atomic_path, user_path
 from styletools._rgb import (
     LevelsError,
     open_picture,
@@ -200,7 +200,7 @@ def _file(name: str) -> BinaryIO:
     """A path's file, or what a web address sends."""
     if is_address(name):
         return io.BytesIO(_download(name))
-    path = Path(name).expanduser()
+    path = user_path(name)
     try:
         if path.is_file():
             return open(path, "rb")

@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from coursekit.build.release import ROOT, TEMPLATES, add_file, course_files
+from coursekit.build.release import ROOT, TEMPLATES, add_file, course_date, course_files
 from styletools._files import atomic_path, write_text
 
 WORKFLOW = Path(".github") / "workflows"
@@ -39,7 +39,8 @@ def write_bundle(output: Path, root: Path = ROOT) -> list[str]:
     files |= {f"course/{name}": (root / name).read_bytes() for name in WHOLE}
     for path in course_files(root):
         files[f"course/{path.relative_to(root).as_posix()}"] = path.read_bytes()
+    date = course_date(root)
     with atomic_path(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, content in sorted(files.items()):
-            add_file(archive, name, content, executable=name in SCRIPTS)
+            add_file(archive, name, content, date, executable=name in SCRIPTS)
     return sorted(files)

@@ -14,6 +14,7 @@ comments) is in the reference alone.
 """
 
 import copy
+import difflib
 import hashlib
 import json
 import os
@@ -32,6 +33,7 @@ from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions, ComputeChec
 from traitlets.config import Config
 
 from styletools._files import write_text
+from styletools.errors import StyletoolsError
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -44,10 +46,14 @@ STUB = "# removed by coursekit"  # stands for a solution until its line is dropp
 TEXT_STUB = "*Write your answer here.*"
 MAX_BYTES = 3_000_000
 CELL_SECONDS = 3600
+MARKS = tuple(
+    f"{edge} {what}" for what in ("SOLUTION", "HIDDEN TESTS") for edge in ("BEGIN", "END")
+)
+ALIKE = 0.85  # of difflib's ratio: a comment that is so close to a mark is a misspelt mark
 NOT_KEPT = "output-not-kept"  # tag of a cell whose output is of this machine alone, or live
 
 
-class BuildError(Exception):
+class BuildError(StyletoolsError):
     """A lesson that cannot be built; the message names lesson and cell."""
 
 
@@ -253,6 +259,7 @@ def _expand(where: str, header: dict[str, Any], source: str) -> dict[str, Any]:
     grade_id, solution = header.get("grade_id"), bool(header.get("solution", False))
     if ("BEGIN SOLUTION" in source) != solution:
         raise BuildError(f"{where}: `solution=true` and BEGIN SOLUTION go together.")
+    _check_marks(where, source)
     if grade_id is None:
         if solution or "points" in header:
             raise BuildError(f"{where}: solution or points without a grade_id.")
@@ -270,6 +277,38 @@ def _expand(where: str, header: dict[str, Any], source: str) -> dict[str, Any]:
     if "points" in header:
         nbgrader["points"] = header["points"]
     return {**metadata, "nbgrader": nbgrader}
+
+
+def _check_marks(where: str, source: str) -> None:
+    """Refuse a cell in which a mark is misspelt, or has no partner: its lines would be handed out.
+
+    Raises:
+        BuildError: names the lesson, the cell and the line.
+    """
+    inside = ""
+    for line in source.split("\n"):
+        mark = next((mark for mark in MARKS if mark in line), "")
+        if not mark and _is_like_a_mark(line):
+            raise BuildError(
+                f"{where}: {line.strip()!r} is like a mark, and is none. Write ### BEGIN SOLUTION "
+                "and ### END SOLUTION on lines of their own (in text: in <!-- -->)."
+            )
+        edge, _, what = mark.partition(" ")
+        if mark and (inside != ("" if edge == "BEGIN" else what)):
+            raise BuildError(f"{where}: {line.strip()!r} has no partner: BEGIN and END alternate.")
+        inside = {"BEGIN": what, "END": "", "": inside}[edge]
+    if inside:
+        raise BuildError(f"{where}: BEGIN {inside} has no END {inside}.")
+
+
+def _is_like_a_mark(line: str) -> bool:
+    """Whether a comment is close to a mark: other spelling or case, or otter's line marks."""
+    comment = re.search(r"(?:#|<!--)(.*)", line)
+    text = re.sub(r"[^A-Z]", "", comment.group(1).upper()) if comment else ""
+    known = ["".join(mark.split()) for mark in MARKS]
+    known += ["SOLUTION", "STARTSOLUTION", "STOPSOLUTION", "SOLUTIONBEGIN", "SOLUTIONEND"]
+    known += ["SOLUTIONNOPROMPT", "BEGINSOLUTIONNOPROMPT"]
+    return any(difflib.SequenceMatcher(None, text, mark).ratio() >= ALIKE for mark in known)
 
 
 def _tidy(outputs: list[NotebookNode]) -> list[NotebookNode]:

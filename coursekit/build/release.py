@@ -5,10 +5,14 @@ LICENSE, and a GitHub workflow that runs the visible checks. Not in it: lessons,
 coursekit, tests.
 """
 
+import contextlib
 import json
+import os
 import re
 import shutil
+import subprocess
 import tempfile
+import time
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -22,7 +26,7 @@ from styletools.errors import StyletoolsError
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 FOLDER = "style-transfer"  # what the ZIP file unpacks to
-ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+Date = tuple[int, int, int, int, int, int]
 PACKAGE = {".py", ".pyi", ".typed", ".safetensors", ".js", ".css", ".j2"}
 SETTINGS_FILE = "styletools/data/course.toml"
 PICTURES = {".jpg", ".png", ".md"}
@@ -54,7 +58,7 @@ def write_release(output: Path, root: Path = ROOT) -> list[str]:
     files = dict(sorted(release_files(root).items()))
     if output.suffix.lower() == ".zip":
         with atomic_path(output) as temporary:
-            _write_zip(temporary, files)
+            _write_zip(temporary, files, course_date(root))
     else:
         _write_folder(output, files)
     return list(files)
@@ -165,16 +169,34 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _write_zip(path: Path, files: dict[str, bytes]) -> None:
-    """No times, no owners, one order."""
+def course_date(root: Path) -> Date:
+    """The course's date, in UTC, for what is packed: the same course gives the same bytes.
+
+    It is `SOURCE_DATE_EPOCH` (seconds), else of the newest commit, else of the newest file.
+    """
+    seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not seconds.isdecimal() and (root / ".git").exists():
+        command = ["git", "-C", str(root), "log", "-1", "--format=%ct"]
+        with contextlib.suppress(OSError):  # no git
+            seconds = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    if not seconds.isdecimal():
+        seconds = str(int(max(path.stat().st_mtime for path in course_files(root))))
+    year, *rest = time.gmtime(int(seconds))[:6]
+    return (max(year, 1980), *rest)  # type: ignore[return-value]  # ZIP begins there
+
+
+def _write_zip(path: Path, files: dict[str, bytes], date: Date) -> None:
+    """One date, no owners, one order."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            add_file(archive, f"{FOLDER}/{name}", content)
+            add_file(archive, f"{FOLDER}/{name}", content, date)
 
 
-def add_file(archive: zipfile.ZipFile, name: str, content: bytes, executable: bool = False) -> None:
-    """Add a file without a time."""
-    entry = zipfile.ZipInfo(name, ZIP_DATE)
+def add_file(
+    archive: zipfile.ZipFile, name: str, content: bytes, date: Date, executable: bool = False
+) -> None:
+    """Add a file as if it were written at the course's date."""
+    entry = zipfile.ZipInfo(name, date)
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.create_system = 3  # as on Linux, wherever it is made
     entry.external_attr = (0o755 if executable else 0o644) << 16

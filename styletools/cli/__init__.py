@@ -1,17 +1,20 @@
 """The command line. Torch is imported only by the commands that need it."""
 
 import dataclasses
+import hashlib
+import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlparse
+from typing import Any, get_args
 
 import click
 
+from styletools._files import source_stem, user_path
 from styletools.cli import runs as cli_runs
 from styletools.config import CONVENTIONS, OPTIMIZERS, POOLINGS, PRECISIONS, PRESETS, TransferConfig
-from styletools.errors import StyletoolsError
+from styletools.errors import LESS_MEMORY, StyletoolsError, is_out_of_memory
 
 DIVERGED, WRONG_INPUT, INTERRUPTED = cli_runs.FAILED, 2, cli_runs.INTERRUPTED
 EXIT_CODES = """\b
@@ -36,8 +39,18 @@ class Group(click.Group):
         try:
             return super().invoke(context)
         except StyletoolsError as error:
-            click.echo(f"Error: {error}", err=True)
-            context.exit(WRONG_INPUT)
+            said = str(error)
+        except OSError as error:
+            if error.errno is None or isinstance(error, BrokenPipeError):
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            said = f"{where}{error.strerror}. Make room or choose another place, and try again."
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            said = f"Out of memory. {LESS_MEMORY} An interrupted run goes on from its checkpoint."
+        click.echo(f"Error: {said}", err=True)
+        context.exit(WRONG_INPUT)
 
 
 @click.group(cls=Group, epilog=EXIT_CODES)
@@ -54,7 +67,7 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
     """One option for each field of `TransferConfig`, with its help text."""
     for setting in reversed(dataclasses.fields(TransferConfig)):
         name = setting.name
-        kind: Any = {"str": str, "int": int, "float": float}.get(str(_plain_type(setting)), str)
+        kind: Any = _plain_type(setting)
         if name in CHOICES:
             kind = click.Choice(CHOICES[name])
         metavar = {"style_weights": "LAYER=W,…", "content_layers": "LAYER,…"}.get(name)
@@ -67,8 +80,10 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _plain_type(setting: "dataclasses.Field[Any]") -> str:
-    return getattr(setting.type, "__name__", str(setting.type))
+def _plain_type(setting: "dataclasses.Field[Any]") -> type:
+    """Int or float, with None or without; all others are given as text."""
+    kinds = set(get_args(setting.type) or [setting.type]) - {type(None)}
+    return next((kind for kind in (int, float) if kinds == {kind}), str)
 
 
 @main.command(epilog=EXIT_CODES)
@@ -96,7 +111,7 @@ def stylize(
     in .png or .jpg it is the picture alone. Ctrl-C keeps what is there; the same command goes on.
     """
     content, style, config = _what_to_do(content, style, preset, run, settings)
-    place = Path(output or f"outputs/{_stem(content)}-{_stem(style)}")
+    place = _place(output) if output else Path("outputs", _default_name(content, style))
     checkpoint = _prepare(place, overwrite, restart)
 
     from styletools.lab.progress import StepBar
@@ -139,7 +154,7 @@ def doctor() -> None:
 
 
 @main.command()
-@click.argument("folder", default=".", type=click.Path(exists=True, file_okay=False))
+@click.argument("folder", default=".", type=cli_runs.UserPath(exists=True, file_okay=False))
 def check(folder: str) -> None:
     """Run the visible checks on the lessons' notebooks in FOLDER, and say what is missing.
 
@@ -190,7 +205,7 @@ def download() -> None:
 
 
 @backbone.command()
-@click.argument("file", type=click.Path(dir_okay=False))
+@click.argument("file", type=cli_runs.UserPath(dir_okay=False))
 @click.option("--backbone", "name", default="torchvision", show_default=True, help="Which weights.")
 @click.option("--float32", is_flag=True, help="80 MB in full precision, instead of 40 MB.")
 def export(file: str, name: str, float32: bool) -> None:
@@ -202,7 +217,7 @@ def export(file: str, name: str, float32: bool) -> None:
 
 
 @backbone.command("import")
-@click.argument("file", type=click.Path(dir_okay=False))
+@click.argument("file", type=cli_runs.UserPath(dir_okay=False))
 def import_(file: str) -> None:
     """Take a FILE that `export` wrote, so that torchvision's weights need no download."""
     from styletools import backbones
@@ -254,8 +269,23 @@ def _parse_weights(text: str) -> dict[str, float]:
         ) from None
 
 
-def _stem(source: str) -> str:
-    return Path(urlparse(source).path).stem or "picture"
+def _default_name(content: str, style: str) -> str:
+    """The same for the same two pictures, and another for others of the same names."""
+    sources = [s if "://" in s else os.path.realpath(user_path(s)) for s in (content, style)]
+    digits = hashlib.sha256("\n".join(sources).encode()).hexdigest()[:6]
+    return f"{source_stem(content)}-{source_stem(style)}-{digits}"
+
+
+def _place(output: str) -> Path:
+    """A folder, or a picture of a format that is written."""
+    place = user_path(output)
+    suffix = re.fullmatch(r"\.[A-Za-z]\w{0,4}", place.suffix)
+    if suffix and not _is_picture(place) and not place.is_dir():
+        raise click.BadParameter(
+            f"{output}: no picture is written as {place.suffix}; use "
+            f"{', '.join(PICTURE_SUFFIXES)}, or a name without a suffix for a folder."
+        )
+    return place
 
 
 def _is_picture(place: Path) -> bool:

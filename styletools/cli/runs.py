@@ -1,11 +1,14 @@
 """The commands for many runs: sweep, and what is in a store. Torch waits until one is given."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from styletools._files import user_path
 
 if TYPE_CHECKING:
     from styletools.lab.run import Run
@@ -29,11 +32,21 @@ FILE:
   [variants.sharp]
   content_weight = 10                 # named ones
 """
+
+
+class UserPath(click.Path):
+    """A path in which ~ is the home folder, also where no shell has expanded it."""
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> Any:
+        """Expand and check."""
+        return super().convert(os.path.expanduser(value), parameter, context)
+
+
 RUN_NAMES = click.argument("names", nargs=-1)
 
 
 @click.command(epilog=EXAMPLE)
-@click.argument("file", type=click.Path(dir_okay=False))
+@click.argument("file", type=UserPath(dir_okay=False))
 @STORE
 @click.option("--scheduler", metavar="ADDRESS", help="Of a dask cluster: tcp://HOST:8786.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
@@ -95,7 +108,7 @@ def compare(names: tuple[str, ...], store: str | None, output: str) -> None:
     """Pictures, loss curves and a scatter of the runs named (none: all), and a table."""
     _, found = _chosen(store, names)
     _need(found)
-    _figures(found, Path(output))
+    _figures(found, user_path(output))
     _show({run.name: run for run in found})
     click.echo(f"{output}: pictures.png, losses.png, scatter.png")
 
@@ -111,7 +124,7 @@ def export(output: str, names: tuple[str, ...], store: str | None, sort: str | N
 
     _, found = _chosen(store, names)
     _need(found)
-    place = Path(output)
+    place = user_path(output)
     if place.suffix not in (".csv", ".zip"):
         raise click.BadParameter(f"{output}: give a name that ends in .csv or .zip.")
     with atomic_path(place) as temporary:

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from styletools._files import source_stem, user_path
 from styletools.backbones import Backbone, load_backbone
 from styletools.config import ASSIGNMENT, PRESETS, STYLE_WEIGHTS, TransferConfig
 from styletools.errors import ConfigError, StyletoolsError
-from styletools.images import Source, bundled, load_image
+from styletools.images import Source, bundled, is_address, load_image
 from styletools.lab.run import Run, short
 from styletools.lab.store import RunRequest, RunStore
 from styletools.losses import content_loss, gram_matrix, layer_style_loss
@@ -164,7 +165,7 @@ def read_plan(path: str | Path) -> tuple[TransferConfig, Grid | None, list[str],
     Raises:
         ConfigError: missing, not TOML, or not such a file.
     """
-    path = Path(path)
+    path = user_path(path)
     try:
         text = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -206,7 +207,7 @@ def _several(sources: Any) -> list[Any]:
 
 
 def _stem(source: Source) -> str:
-    return Path(source).stem if isinstance(source, (str, os.PathLike)) else "picture"
+    return source_stem(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else "picture"
 
 
 def _choice(path: Path, what: str, name: str, choices: Mapping[str, Any]) -> Any:
@@ -217,7 +218,9 @@ def _choice(path: Path, what: str, name: str, choices: Mapping[str, Any]) -> Any
 
 def _picture(folder: Path, name: str, kind: str) -> str:
     """A path from the file's folder, an address, or one of the kit's own pictures."""
-    if name.startswith(("http://", "https://")):
+    if is_address(name):
         return name
     ours = bundled(kind)
-    return str(ours[name] if name in ours and not (folder / name).exists() else folder / name)
+    return str(
+        ours[name] if name in ours and not (folder / name).exists() else folder / user_path(name)
+    )

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from PIL import Image
 
-from styletools._files import atomic_path, write_text
+from styletools._files import atomic_path, user_path, write_text
 from styletools.config import STYLE_WEIGHTS, TransferConfig
 from styletools.errors import ConfigError
 from styletools.images import read_config, save_image
@@ -153,7 +153,7 @@ def load_run(path: str | Path) -> dict[str, Any]:
     Raises:
         ConfigError: missing, or not a run.
     """
-    path = Path(path)
+    path = user_path(path)
     path = path / "run.json" if path.is_dir() else path
     try:
         png = path.suffix.lower() == ".png"

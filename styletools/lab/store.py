@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import urlparse
 
 from filelock import FileLock, Timeout
 from PIL import Image
 from torch import Tensor
 
-from styletools._files import sync_folder
+from styletools._files import source_stem, sync_folder, user_path
 from styletools.backbones import Backbone, load_backbone
 from styletools.config import ASSIGNMENT, PRECISIONS, TransferConfig
 from styletools.errors import CheckpointError, ConfigError, StyletoolsError
@@ -138,7 +137,7 @@ class RunStore:
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        self.folder = Path(folder or os.environ.get("STYLETOOLS_RUNS") or "runs")
+        self.folder = user_path(folder or os.environ.get("STYLETOOLS_RUNS") or "runs")
 
     def runs(self) -> list[Run]:
         """The runs, newest first; unfinished ones that were saved are among them."""
@@ -460,6 +459,6 @@ def _unresized(source: Source | Tensor) -> Tensor:
 
 def _name(content: Source | Tensor, style: Source | Tensor, key: str) -> str:
     """A folder name that a person can tell from others: photo-painting-1a2b3c4d5e6f."""
-    stems = [Path(urlparse(_path(source) or "picture").path).stem for source in (content, style)]
+    stems = [source_stem(_path(source) or "picture") for source in (content, style)]
     plain = [re.sub(r"[^\w.]+", "_", stem)[:40].strip("._") or "picture" for stem in stems]
     return "-".join([*plain, key[:NAME_DIGITS]])

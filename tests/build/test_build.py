@@ -167,6 +167,39 @@ def test_a_malformed_lesson_is_refused_and_nothing_written(folder, old, new, mes
     assert not list(folder.rglob("*.ipynb"))
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("### BEGIN SOLUTION\n    result", "### BEGIN SOLUTION\n    # BEGIN SOLUTON\n    result"),
+        ("    return result", "    ### begin solution\n    return result\n    ### end solution"),
+        ("    return result", "    return 2 * x  # SOLUTION"),
+        ("    return result", "    return 2 * x  # SOLUTION NO PROMPT"),
+        ("    return result", "    #BEGIN_SOLUTION\n    return 2 * x"),
+        ("    return result", "    ### BEGN SOLUTION\n    return 2 * x"),
+        ("    return result", "    ### START SOLUTION\n    return 2 * x"),
+        ("    ### END SOLUTION\n", ""),
+        ("    ### END SOLUTION\n", "    ### END SOLUTIN\n"),
+        ("    ### END SOLUTION\n", "    ### END SOLUTION\n    result = 3\n    ### END SOLUTION\n"),
+        ("    ### END SOLUTION\n", "    ### BEGIN SOLUTION\n    ### END SOLUTION\n"),
+        ("### BEGIN HIDDEN TESTS", "### BEGIN HIDEN TESTS"),
+        ("### END HIDDEN TESTS", "### END HIDDEN TEST"),
+        ("<!-- END SOLUTION -->", "<!-- END SOLUTIN -->"),
+    ],
+)
+def test_a_misspelt_mark_is_named_with_lesson_and_cell(folder, old, new):
+    edit(folder, old, new)
+    cell = "check_double" if "HIDDEN" in old else "why" if "<!--" in old else "double"
+    with pytest.raises(build.BuildError, match=f"00_small, cell 00_small-{cell}: .*(mark|END)"):
+        list(build.build(folder))
+    assert not list(folder.rglob("*.ipynb"))
+
+
+@pytest.mark.parametrize("line", ["# the solution of the equation", "# end of the loop", "# tests"])
+def test_a_comment_is_no_mark(folder, line):
+    edit(folder, "    return result", f"    {line}\n    return result")
+    assert list(build.build(folder))
+
+
 def test_an_unknown_lesson_is_named_with_the_known_ones(folder):
     with pytest.raises(build.BuildError, match=r"'07_x'.*00_small"):
         list(build.build(folder, ["07_x"]))

@@ -1,6 +1,7 @@
 """The students' release holds all they need, and nothing of the instructor's."""
 
 import json
+import os
 import re
 import shutil
 import stat
@@ -149,6 +150,34 @@ def test_zip_and_folder_hold_the_same_and_bytes_are_reproducible(course, tmp_pat
             assert entry.filename == f"{release.FOLDER}/{name}"
             assert stat.S_IMODE(entry.external_attr >> 16) == 0o644
             assert archive.read(entry) == (tmp_path / "folder" / name).read_bytes()
+
+
+def test_files_have_the_courses_date(course, tmp_path, monkeypatch):
+    def dates(name):
+        write_release(tmp_path / name, course)
+        with zipfile.ZipFile(tmp_path / name) as archive:
+            return {entry.date_time for entry in archive.infolist()}
+
+    for path in release.course_files(course):
+        os.utime(path, (1_720_000_000, 1_720_000_000))
+    assert dates("files.zip") == {(2024, 7, 3, 9, 46, 40)}
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    assert dates("given.zip") == {(2023, 11, 14, 22, 13, 20)}
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    for words in (
+        ["init", "-q"], ["add", "-A"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x", "--date", "@1"],
+    ):  # fmt: skip
+        subprocess.run(["git", "-C", course, *words], check=True,
+                       env={**os.environ, "GIT_COMMITTER_DATE": "@1710000000 +0000"})  # fmt: skip
+    assert dates("commit.zip") == {(2024, 3, 9, 16, 0, 0)}
+
+
+def test_students_pushes_install_no_cuda(files):
+    workflow = files[".github/workflows/checks.yml"].decode()
+    install = workflow.index("pip install --quiet torch torchvision --index-url")
+    assert install < workflow.index("pip install --quiet -e .")
+    assert "/whl/cpu" in workflow
 
 
 def test_files_nobody_meant_stay_out(course):

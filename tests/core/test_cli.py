@@ -1,18 +1,22 @@
 """The command line as its users type it."""
 
 import csv
+import dataclasses
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import coursekit.cli
 from styletools import cli, transfer
 from styletools.config import ASSIGNMENT, FAST
 from styletools.course import doctor
@@ -184,3 +188,141 @@ def test_a_run_of_another_kind_is_refused(tmp_path):
     (tmp_path / "run.json").write_text("[]")
     with pytest.raises(ConfigError, match="does not describe a run"):
         runs.load_run(tmp_path)
+
+
+# --- Every option, through the command line ------------------------------------------------------
+
+
+def commands(group, path=()):
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+MATRIX = [
+    pytest.param(program, path, option, id=f"{' '.join(path)} {option.opts[-1]}")
+    for program in (cli.main, coursekit.cli.main)
+    for path, command in commands(program)
+    for option in command.params
+    if isinstance(option, click.Option)
+]
+SETTINGS = {field.name: field for field in dataclasses.fields(FAST)}
+RIGHT = {
+    "style_weights": "conv1_1=1,conv2_1=0.5", "content_layers": "conv4_2,conv3_1",
+    "start": "noise", "backbone": "small", "device": "cpu", "max_size": "32", "max_memory": "8",
+}  # fmt: skip
+WRONG = {
+    "start": "gone.png", "backbone": "gone.pth", "device": "tpu", "seed": "-1",
+    "style_weights": "conv1_1", "content_layers": "conv9_9",
+}  # fmt: skip
+
+
+def right(option):
+    """A value that is allowed and is not the default."""
+    if isinstance(option.type, click.Choice):
+        return option.type.choices[-1]
+    return RIGHT.get(option.name) or ("3" if option.type is click.INT else "0.5")
+
+
+def wrong(option):
+    return WRONG.get(option.name) or ("nonsense" if option.type is click.STRING else "-1")
+
+
+@pytest.mark.parametrize(("program", "path", "option"), MATRIX)
+def test_an_option_without_its_value_or_unknown_is_refused(program, path, option):
+    flag = f"{option.opts[-1]}=yes" if option.is_flag else option.opts[-1]
+    done = CliRunner().invoke(program, [*path, flag])
+    assert done.exit_code == 2
+    assert ("does not take a value" if option.is_flag else "requires an argument") in done.output
+    assert CliRunner().invoke(program, [*path, f"{option.opts[-1]}-nonsense"]).exit_code == 2
+
+
+STYLIZE = [case for case in MATRIX if case.values[1] == ("stylize",)]
+STYLIZE = [case for case in STYLIZE if case.values[2].name in SETTINGS]
+
+
+def test_every_setting_is_an_option():
+    assert {case.values[2].name for case in STYLIZE} == set(SETTINGS)
+
+
+@pytest.mark.parametrize(("program", "path", "option"), STYLIZE)
+def test_every_setting_arrives(run, photo, noise, program, path, option):
+    quick = {"--max-size": "24", "--steps": "2", "--backbone": "small", "--precision": "float32"}
+    value = right(option)
+    given = [word for pair in (quick | {option.opts[-1]: value}).items() for word in pair]
+    done = run("stylize", photo, noise, "-o", "out.png", *given)
+    assert (done.exit_code, done.exception) == (0, None), done.output
+    found = read_config("out.png")["config"][option.name]
+    if option.name == "style_weights":
+        assert found == {"conv1_1": 1, "conv2_1": 0.5}
+    elif isinstance(found, list):
+        assert ",".join(found) == value
+    else:
+        assert found == (float(value) if isinstance(found, (int, float)) else value)
+
+
+@pytest.mark.parametrize(("program", "path", "option"), STYLIZE)
+def test_every_setting_is_refused_by_name(run, photo, noise, program, path, option):
+    value = wrong(option)
+    done = run("stylize", photo, noise, "-o", "out.png", "--max-size", "24", "--backbone", "small",
+               option.opts[-1], value)  # fmt: skip
+    assert done.exit_code == 2, done.output
+    said = " ".join(done.output.split())
+    assert "Traceback" not in said
+    assert value.rpartition(".")[0] in said or value in said
+    assert option.name in said or option.opts[-1] in said or "gone" in said or "layer" in said
+
+
+# --- Paths and names -----------------------------------------------------------------------------
+
+
+def test_names_with_signs_and_a_home_folder(run, photo, noise, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    for name in ("a #1?;x", "a #2?;x"):
+        shutil.copy(photo, tmp_path / "home" / f"{name}.png")
+        done = run("stylize", f"~/{name}.png", noise, *QUICK)
+        assert done.exit_code == 0, done.output
+    names = sorted(path.name for path in (tmp_path / "outputs").iterdir())
+    assert [name.rpartition("-")[0] for name in names] == ["a #1?;x-noise", "a #2?;x-noise"]
+    assert run("stylize", photo, noise, "-o", "~/mine", *QUICK).exit_code == 0
+    assert (tmp_path / "home" / "mine" / "run.json").exists()
+    assert run("stylize", "--config", "~/mine", "-o", "again").exit_code == 0
+
+
+def test_two_pictures_never_share_a_default_name(run, photo, noise, tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(photo, tmp_path / folder / "photo.png")
+        done = run("stylize", tmp_path / folder / "photo.png", noise, *QUICK)
+        assert done.exit_code == 0, done.output
+    assert len(list((tmp_path / "outputs").iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["out.gif", "out.pdf", "folder/out.xyz"])
+def test_an_output_that_cannot_be_written_is_refused(run, photo, noise, name, tmp_path):
+    done = run("stylize", photo, noise, "-o", name, *QUICK)
+    assert done.exit_code == 2
+    assert "no picture is written as ." in " ".join(done.output.split())
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (MemoryError(), "Out of memory. Take a smaller max_size"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "Out of memory"),
+        (RuntimeError("DefaultCPUAllocator: not enough memory"), "Out of memory"),
+        (OSError(28, "No space left on device", "x.png"), "x.png: No space left on device. Make"),
+    ],
+)
+def test_what_the_machine_lacks_is_said(run, photo, noise, monkeypatch, error, message):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(transfer, "stylize", fail)
+    done = run("stylize", photo, noise, "-o", "out", *QUICK)
+    assert done.exit_code == 2
+    assert message in " ".join(done.output.split())

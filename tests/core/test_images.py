@@ -3,6 +3,7 @@
 import http.server
 import io
 import json
+import os
 import pickle
 import struct
 import subprocess
@@ -146,6 +147,21 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
         save_image(picture(), path)
     assert Image.open(path).getpixel((0, 0)) == RED
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_file_held_for_a_moment_is_written(tmp_path, monkeypatch):
+    replace, held = os.replace, [1, 2, 3]
+
+    def while_held(*places):
+        if held:
+            held.pop()
+            raise PermissionError(13, "The process cannot access the file")
+        replace(*places)
+
+    monkeypatch.setattr(os, "replace", while_held)
+    save_image(picture(colour=RED), tmp_path / "a.png")
+    assert not held
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
 def truncated(tmp_path):

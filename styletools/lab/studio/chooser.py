@@ -12,7 +12,7 @@ import traitlets
 from anywidget import AnyWidget
 from PIL import Image, ImageOps
 
-from styletools._files import atomic_path
+from styletools._files import atomic_path, source_stem, user_path
 from styletools._rgb import open_picture, to_rgb, upright_size
 from styletools.errors import ConfigError, ImageError, StyletoolsError
 from styletools.images import MAX_DOWNLOAD, is_address, load_image, to_image
@@ -91,10 +91,10 @@ class PictureChooser(AnyWidget):
         elif is_address(source):
             buffer = io.BytesIO()
             to_image(load_image(source, max_size=16_384)).save(buffer, "PNG")
-            name = Path(source.split("?")[0]).stem
+            name = source_stem(source)
             self._show(keep_picture(self.folder, f"{name}.png", buffer.getvalue()))
         else:
-            path = Path(os.path.abspath(Path(source).expanduser()))
+            path = Path(os.path.abspath(user_path(source)))
             load_image(path)
             self._show(path)
 

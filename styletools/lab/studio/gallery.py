@@ -11,6 +11,7 @@ import traitlets
 from anywidget import AnyWidget
 from PIL import Image
 
+from styletools._files import source_stem
 from styletools.errors import StyletoolsError
 from styletools.images import load_image, to_image
 from styletools.lab.compare import MEASURES, RULERS, SYMBOLS, row_of, unlike
@@ -240,7 +241,7 @@ def _content(run: Run, picture: Image.Image) -> tuple[Image.Image, tuple[str, st
 
 def _stem(source: str) -> str:
     """A picture's name without folder, suffix, and the digits of an upload."""
-    stem = Path(source.split("?")[0]).stem
+    stem = source_stem(source)
     head, _, digits = stem.rpartition("-")
     return (head if head and len(digits) == 12 else stem).replace("_", " ")
 
