@@ -165,4 +165,4 @@ def test_the_memory_needed_is_an_upper_estimate(precision, saving):
     slow = precision == "bfloat16" and not native_bfloat16()  # PyTorch's own convolutions
     command = [sys.executable, "-c", MEASURE, precision, str(saving), "240" if slow else "800"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
-    assert 0.6 < float(done.stdout) < 1.05
+    assert 0.4 < float(done.stdout) < 1.05
