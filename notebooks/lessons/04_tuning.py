@@ -7,7 +7,7 @@
 # and write down what you conclude; then you make experiments of your own. Looking is easy.
 # Comparing is where most reports go wrong, so this lesson gives you a few rules.
 #
-# On two processor cores the lesson computes for about ten minutes, on a GPU for one.
+# On two processor cores the lesson computes for ten to twenty minutes.
 
 # %% setup=true
 
@@ -182,12 +182,13 @@ against_base("a")
 
 # %% [markdown] grade_id="experiment_a_inference" solution=true points=5
 # <!-- BEGIN SOLUTION -->
-# More of the photograph is kept: the hairs of the fur and the shapes behind it are clearer, the
-# brush marks weaker. The content loss ends at 0.6 times the base run's and the style loss at about
-# twice, as the weights ask: content now counts a hundred times as much against style. It is the
-# deep layers that gave way; the colours, which conv1_1 knows, are nearly the same, so the pictures
-# differ less than the weights. The total is smaller than the base run's as well, but that says
-# nothing: the ruler is another one.
+# I expected more of the photograph, and nothing of that can be seen: the pictures look alike, and
+# both losses are 1.0 times the base run's. The reason is in the left figure of the curve. α ·
+# content is far below a thousandth of the total in the base run, and with a hundred times the
+# influence it is still negligible beside β · style. Adam, in turn, does not care about the size of
+# the total, so it takes the same way. Content begins to count where α · content is a visible part
+# of the total; the row at the end of this lesson shows that. The total is a tenth of the base
+# run's, but that says nothing: another ruler measured it.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
@@ -216,11 +217,12 @@ against_base("b")
 
 # %% [markdown] grade_id="experiment_b_inference" solution=true points=5
 # <!-- BEGIN SOLUTION -->
-# The picture is smoother and cleaner and closer to the photograph: with a third of the step size
-# it did not get as far in 2000 steps. The curve starts at the same value, falls more slowly, and
-# ends with a style loss nine times the base run's, about where the base run was after a third
-# of its steps. α, β and the layer weights are the same, so both totals are measured with the same
-# ruler. With three times the steps it would get to about the same place.
+# The picture is smoother and closer to the photograph: the strokes are shorter and paler, the fur
+# keeps its own colours. The curve starts at the same value and falls more slowly; the style loss
+# ends at 2.8 times the base run's. α, β and the layer weights are the same, so one ruler measures
+# both totals and they may be compared. Adam moves a pixel by about the learning rate in each step:
+# 500 steps of 0.001 reach as far as 167 steps of 0.003, and indeed (b) ends about where the base
+# run was after a third of its steps. With three times the steps it would catch up.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
@@ -258,11 +260,11 @@ print(f"(c) at the base run's last step, ÷ base run: {same_step / last['total']
 
 # %% [markdown] grade_id="experiment_c_inference" solution=true points=5
 # <!-- BEGIN SOLUTION -->
-# Strokes and colours are stronger and reach into the fur, which loses some of its own structure.
-# The style loss ends at a tenth of the base run's, while the content loss hardly grows. On
-# the logarithmic axis the curve still goes down after step 2000; in absolute numbers almost all of
-# the loss was gone by then. For this picture the additional steps were worth their time, since the
-# eye notices what the total no longer shows.
+# The strokes are longer and the painting's blue, white and yellow replace the purple that was left
+# in the base run; the fur loses more of its own structure. The style loss ends at 0.3 times the
+# base run's, the content loss at 1.2 times. On the logarithmic axis the curve falls to the end; in
+# absolute numbers the first 500 steps took away 94 % of the first loss, the other 750 about 4 %.
+# The additional steps were worth their time: the eye sees clearly what the total hardly shows.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
@@ -301,11 +303,12 @@ for layer in BASE.style_weights:
 
 # %% [markdown] grade_id="experiment_d_inference" solution=true points=5
 # <!-- BEGIN SOLUTION -->
-# At the same step all layers from conv2_1 to conv5_1 are closer to the painting than in the base
-# run, by a third to nearly a half, while conv1_1 is where it was: its weight did not change, the
-# others grew. Deep layers stand for larger strokes and forms. In the picture the change is
-# small: the course's loss favours conv1_1 by thousands (lesson 3), and ten times as much of very
-# little is still little. With half the steps it is also smoother than the base run.
+# At the same step the pictures are hard to tell apart; beside the whole base run, (d) is closer to
+# the photograph, since it had half the steps. The layers tell more. conv4_1 came a little closer to
+# the painting than in the base run (0.96 times), conv2_1 and conv3_1 stayed further away (1.3
+# times), and conv1_1 and conv5_1 are where they were. On this network conv4_1 speaks loudest
+# (lesson 3), and now it counts 3.3 times as much: it draws the others' share of the effort to
+# itself. Early layers stand for grain and fine texture, deep ones for larger strokes and forms.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
@@ -416,8 +419,8 @@ scatter(row)
 # <!-- BEGIN SOLUTION -->
 # The first loss is computed before the optimiser has moved anything, so it depends on the pictures,
 # the network and the weights, and not on the learning rate: (b) has to start exactly where the base
-# run does. At the first step the target is the content, so the content loss is 0 and the total is
-# β times the style loss; a tenth of β gives exactly a tenth, whatever α is. Other values mean other
+# run does. At the first step the target is the content, so the content loss is 0 and the total is β
+# times the style loss; a tenth of β gives exactly a tenth, whatever α is. Other values mean other
 # pictures or sizes, or a target that was not made anew and carried an old run on.
 # <!-- END SOLUTION -->
 
