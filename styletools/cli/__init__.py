@@ -72,8 +72,8 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
             kind = click.Choice(CHOICES[name])
         metavar = {"style_weights": "LAYER=W,…", "content_layers": "LAYER,…"}.get(name)
         option = "--" + name.replace("_", "-")
-        if _plain_type(setting) == "bool":
-            kind, option = bool, f"{option}/--no-{name}"
+        if kind is bool:
+            option = f"{option}/--no-{name}"
         command = click.option(
             option, name, type=kind, metavar=metavar, default=None, help=setting.metadata["help"]
         )(command)
@@ -81,9 +81,9 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _plain_type(setting: "dataclasses.Field[Any]") -> type:
-    """Int or float, with None or without; all others are given as text."""
+    """Bool, int or float, with None or without; all others are given as text."""
     kinds = set(get_args(setting.type) or [setting.type]) - {type(None)}
-    return next((kind for kind in (int, float) if kinds == {kind}), str)
+    return next((kind for kind in (bool, int, float) if kinds == {kind}), str)
 
 
 @main.command(epilog=EXIT_CODES)

@@ -294,7 +294,7 @@ def test_the_weaker_sandbox_is_asked_for_on_the_command_line(tmp_path, monkeypat
     command = ["grade", str(tmp_path / "class"), "-o", str(tmp_path / "GRADES")]
     CliRunner().invoke(main, [*command, "--allow-weaker-sandbox"], catch_exceptions=False)
     assert given["allow_weaker_sandbox"] is True
-    assert set(given["hidden"]) == {tmp_path / "class", tmp_path / "GRADES"}
+    assert {tmp_path / "class", tmp_path / "GRADES"} <= set(given["hidden"])
 
 
 def test_sandbox_says_what_works(monkeypatch):

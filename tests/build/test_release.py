@@ -112,7 +112,7 @@ def test_pyproject_installs_styletools_alone(files):
 
 
 def test_unpacked_it_works_without_this_checkout(tmp_path, files):
-    release._write_zip(tmp_path / "students.zip", files)
+    release._write_zip(tmp_path / "students.zip", files, release.course_date(ROOT))
     with zipfile.ZipFile(tmp_path / "students.zip") as archive:
         archive.extractall(tmp_path)
     folder = tmp_path / release.FOLDER

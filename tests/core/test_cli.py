@@ -251,19 +251,25 @@ def test_every_setting_is_an_option():
 def test_every_setting_arrives(run, photo, noise, program, path, option):
     quick = {"--max-size": "24", "--steps": "2", "--backbone": "small", "--precision": "float32"}
     value = right(option)
-    given = [word for pair in (quick | {option.opts[-1]: value}).items() for word in pair]
+    given = [word for pair in quick.items() for word in pair if option.opts[-1] not in pair]
+    given += [option.opts[-1]] if option.is_flag else [option.opts[-1], value]
     done = run("stylize", photo, noise, "-o", "out.png", *given)
     assert (done.exit_code, done.exception) == (0, None), done.output
     found = read_config("out.png")["config"][option.name]
     if option.name == "style_weights":
         assert found == {"conv1_1": 1, "conv2_1": 0.5}
+    elif option.is_flag:
+        assert found is True
     elif isinstance(found, list):
         assert ",".join(found) == value
     else:
         assert found == (float(value) if isinstance(found, (int, float)) else value)
 
 
-@pytest.mark.parametrize(("program", "path", "option"), STYLIZE)
+VALUED = [case for case in STYLIZE if not case.values[2].is_flag]  # a flag has no wrong value
+
+
+@pytest.mark.parametrize(("program", "path", "option"), VALUED)
 def test_every_setting_is_refused_by_name(run, photo, noise, program, path, option):
     value = wrong(option)
     done = run("stylize", photo, noise, "-o", "out.png", "--max-size", "24", "--backbone", "small",

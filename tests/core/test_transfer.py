@@ -476,7 +476,9 @@ def test_a_run_stopped_at_a_small_size_has_a_picture_of_the_full_one(backbone):
     content, style = torch.randn(2, 1, 3, 96, 96)
     config = LBFGS.replace(levels=2, steps=20)
     result = stylize(content, style, config, lambda step: step.step == 4, backbone=backbone)
-    assert phases(result) == [(48, 4)]
+    [(size, steps)] = phases(result)
+    assert size == 48
+    assert 4 <= steps < 20  # L-BFGS ends its line search
     assert result.image.shape == content.shape
     assert (result.image - content).abs().max() > 0.01
 
