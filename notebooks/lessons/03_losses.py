@@ -291,7 +291,7 @@ diagrams.show_bars(
 # layer steers the picture is a question to the network, and you can ask it. At the first step the
 # target is the photograph; each layer's share of the style loss is then:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 first = {
     layer: float(style_loss(content_features, style_grams, {layer: weight}))
     for layer, weight in STYLE_WEIGHTS.items()
