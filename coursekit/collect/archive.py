@@ -175,6 +175,9 @@ def read_material(places: Iterable[tuple[Path, str]]) -> Material:
             _read_place(path, material, name)
     except SubmissionError as error:
         return Material(refused=str(error))
+    except (RecursionError, MemoryError) as error:
+        says = f"Its folders are nested deeper than a person would make them ({error!r})."
+        return Material(refused=f"{says} {REMEDY}")
     return material
 
 
