@@ -56,7 +56,7 @@ my_style = 'painting.png'
 my_content = 'phone.heic'
 my_style = 'painting.png'
 
-# %% wrong pictures-not-a-picture: a whole page pasted as a name
+# %% wrong pictures-not-readable: a whole page pasted as a name
 my_content = 'a' * 5000
 my_style = 'painting.png'
 
