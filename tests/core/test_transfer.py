@@ -473,12 +473,11 @@ def test_a_smaller_size_leaves_less_to_do():
 
 
 def test_a_run_stopped_at_a_small_size_has_a_picture_of_the_full_one(backbone):
-    content, style = torch.randn(2, 1, 3, 96, 96)
+    generator = torch.Generator().manual_seed(0)  # with some pictures a line search goes on
+    content, style = torch.randn(2, 1, 3, 96, 96, generator=generator)
     config = LBFGS.replace(levels=2, steps=20)
     result = stylize(content, style, config, lambda step: step.step == 4, backbone=backbone)
-    [(size, steps)] = phases(result)
-    assert size == 48
-    assert 4 <= steps < 20  # L-BFGS ends its line search
+    assert phases(result) == [(48, 4)]
     assert result.image.shape == content.shape
     assert (result.image - content).abs().max() > 0.01
 
