@@ -3,6 +3,9 @@ PYTHON ?= python3
 # On Linux without a GPU, `make TORCH=cpu demo` takes PyTorch's CPU wheels (0.2 GB, not 5).
 TORCH ?= default
 
+# How many tests run at a time.
+WORKERS ?= 2
+
 VENV := .venv
 BIN := $(VENV)/bin
 CPU_INDEX := https://download.pytorch.org/whl/cpu
@@ -35,7 +38,7 @@ lint: $(VENV)/installed-dev
 
 units: $(VENV)/installed-dev
 	$(BIN)/python -m coursekit build --check
-	$(BIN)/pytest tests --ignore tests/browser
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests --ignore tests/browser -n $(WORKERS) --dist worksteal
 
 browser: $(VENV)/installed-dev
 	$(BIN)/pytest tests/browser

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from coursekit.quickstart import quickstart
+from coursekit import quickstart
 
 quickstart()
 

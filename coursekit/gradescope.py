@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from coursekit.quickstart import quickstart
+from coursekit import quickstart
 
 quickstart()
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from coursekit.quickstart import quickstart
+from coursekit import quickstart
 
 quickstart()
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from coursekit.quickstart import quickstart
+from coursekit import quickstart
 from coursekit.sandbox.memory import LOOK_EVERY, memory_of
 
 quickstart()

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, BinaryIO
 
-from coursekit.quickstart import quickstart
+from coursekit import quickstart
 
 quickstart()
 
