@@ -38,7 +38,8 @@ lint: $(VENV)/installed-dev
 
 units: $(VENV)/installed-dev
 	$(BIN)/python -m coursekit build --check
-	OMP_NUM_THREADS=1 $(BIN)/pytest tests --ignore tests/browser -n $(WORKERS) --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests --ignore tests/browser \
+	  -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 browser: $(VENV)/installed-dev
 	$(BIN)/pytest tests/browser

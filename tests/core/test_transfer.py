@@ -253,6 +253,7 @@ torch.save([result.image, [row["total"] for row in result.loss_history]], sys.ar
 FAST = {"optimizer": "lbfgs", "levels": 2, "tolerance": 0.05, "precision": "bfloat16"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "killed_at"),
     [({"optimizer": "adam"}, 15), ({"optimizer": "lbfgs"}, 15), (FAST, 15), (FAST, 30)],

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STUDENT = ROOT / "notebooks" / "student"
 MUTANTS = [m for m in read_mutants() if m.name != "own_pictures"]
 
-pytestmark = pytest.mark.bubblewrap
+pytestmark = [pytest.mark.bubblewrap, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ HONEST = {
 EARNED = {"gram_matrix": ("passed", 5), "content_loss": ("wrong", 0), "total_loss": ("passed", 5)}
 
 DIAGNOSED = ("diagnosis-forged", "diagnosis-flood", "diagnosis-memory", "sockets", "odd-exception")
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 
 
 def cases():

@@ -68,7 +68,7 @@ class Finder:
 sys.meta_path.insert(0, Finder())
 '''
 
-pytestmark = pytest.mark.bubblewrap
+pytestmark = [pytest.mark.bubblewrap, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -395,6 +395,7 @@ def cluster(tmp_path_factory):
             yield client, workers
 
 
+@pytest.mark.slow
 def test_ctrl_c_frees_the_workers(cluster, store, photo, noise, monkeypatch):
     """They would be busy for hours; and they tell how far they are."""
     client, _ = cluster
