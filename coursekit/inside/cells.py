@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any
 
 SECONDS, ALL_SECONDS = 5.0, 30.0  # of a cell, and of all of them
@@ -261,7 +261,7 @@ def limited(seconds: float) -> Iterator[None]:
         yield
         return
 
-    def ring(signum: int, frame: FrameType | None) -> None:
+    def ring(*_: Any) -> None:
         raise TimeUp
 
     before = signal.signal(signal.SIGALRM, ring)
