@@ -8,6 +8,7 @@ GRADES/nbgrader.csv         scores, as nbgrader exports them
 GRADES/gradescope/NAME.json Gradescope's results
 GRADES/written/*.html       the written answers, to be read by a person
 GRADES/written.csv          where that person enters points; the next call merges them
+GRADES/roster.csv           who handed in, and when; extensions are entered here
 GRADES/kept/NAME.json       what a later call goes on from
 """
 
@@ -29,11 +30,15 @@ from coursekit.grade.pool import default_workers, grade_all
 from coursekit.records import Grade, Submission
 from coursekit.report.figures import save_figures
 from coursekit.report.likeness import alike
+from coursekit.report.lms import times_in
 from coursekit.report.overview import class_page
 from coursekit.report.pages import number, write_reports
+from coursekit.report.roster import make_roster, read_roster, write_roster
+from coursekit.report.rules import apply_rules, read_rules
 from coursekit.report.tables import ExportError, gradescope_json, nbgrader_csv
 from coursekit.report.written import read_marks, with_marks, write_pages
 from styletools._files import write_text
+from styletools.config import read_course
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -51,6 +56,7 @@ def grade_class(
     say: Callable[[str], None] = print,
     client: "Client | None" = None,
     allow_weaker_sandbox: bool = False,
+    times: Path | None = None,
 ) -> list[Grade]:
     """Grade submissions and write the reports; what was graded before is kept.
 
@@ -64,6 +70,7 @@ def grade_class(
         say: takes the lines that tell how far it is.
         client: of a `dask.distributed` scheduler, whose workers grade instead of this machine.
         allow_weaker_sandbox: than bubblewrap, where that does not work.
+        times: Moodle's grading worksheet, which says when each student handed in.
 
     Returns:
         The grades that are known now, of the class.
@@ -71,17 +78,22 @@ def grade_class(
     Raises:
         LayoutError: there is no submission, or none of a student named.
         WrittenError: points in written.csv that cannot be.
+        RosterError: times or extensions in roster.csv that cannot be.
+        RulesError: the course's table [grading] cannot be applied.
         SandboxError: answers cannot be run safely here.
         CourseError: the lessons cannot be graded as they are.
         ClusterError: the scheduler does not answer any more, or no worker can grade.
     """
     read_marks(output / "written.csv")  # what cannot be is said before anything is run
+    rules, roster = read_rules(read_course()), read_roster(output)
+    known_times = times_in(times) if times else {}
     output.mkdir(parents=True, exist_ok=True)  # it is tried whether answers can read it
     with tempfile.TemporaryDirectory(prefix="coursekit-download-") as temporary:
         unpacked = _unpacked(paths, Path(temporary))
         found = find_handins([unpacked.get(path, path) for path in paths], layout)
         _describe(found, say, {folder: path for path, folder in unpacked.items()})
         chosen = _chosen(found.handins, students)
+        roster = make_roster(found.handins, roster, known_times)
         submissions: dict[str, Submission] = {}
         figures: dict[tuple[str, Key], list[str]] = {}
 
@@ -121,6 +133,8 @@ def grade_class(
     known = [grades[student] for student in sorted(grades)]
     if any(mark.points is not None for mark in marks.values()):  # somebody has begun to read
         known = [with_marks(grade, submissions[grade.student], marks) for grade in known]
+    write_roster(output, roster)
+    known = [apply_rules(grade, rules, roster.get(one_line(grade.student))) for grade in known]
     write_all(output, known, submissions)
     return known
 
@@ -183,6 +197,6 @@ def _line(grade: Grade, submission: Submission) -> str:
     if submission.refused:
         return f"{student}: refused: {one_line(submission.refused)}"
     if not grade.complete:
-        why = next(o.message for o in grade.outcomes if o.status == "infrastructure")
+        why = next((o.message for o in grade.outcomes if o.status == "infrastructure"), grade.late)
         return f"{student}: not fully graded: {one_line(why)}"
     return f"{student}: {number(grade.points)} of {number(grade.possible)} points"

@@ -107,6 +107,12 @@ def build(lessons: tuple[str, ...], execute: bool, check: bool, notebooks: Path)
     help="Where bubblewrap does not work, as in containers, run each answer as a user of its own, "
     "if you are root: docs/instructors.md says what that holds back.",
 )
+@click.option(
+    "--times",
+    metavar="WORKSHEET",
+    type=UserPath(exists=True, path_type=Path, dir_okay=False),
+    help="Moodle's grading worksheet: it says when each student handed in, for late penalties.",
+)
 def grade(
     submissions: tuple[Path, ...],
     output: Path,
@@ -116,6 +122,7 @@ def grade(
     students: tuple[str, ...],
     unsafe_no_sandbox: bool,
     allow_weaker_sandbox: bool,
+    times: Path | None,
 ) -> None:
     """Grade SUBMISSIONS into GRADES.
 
@@ -136,7 +143,7 @@ def grade(
     try:
         grades = grade_class(
             submissions, output, layout, workers, unsafe_no_sandbox, students, click.echo, client,
-            allow_weaker_sandbox,
+            allow_weaker_sandbox, times,
         )  # fmt: skip
     except KeyboardInterrupt:
         click.echo("Interrupted. The same command goes on.", err=True)
@@ -161,6 +168,48 @@ def grade(
         names = ", ".join(failed)
         click.echo(f"Not fully graded: {names}. Run the same command again.", err=True)
         sys.exit(FAILED)
+
+
+@main.command("return")
+@click.argument("grades", type=UserPath(exists=True, path_type=Path, file_okay=False))
+@click.option(
+    "--canvas",
+    metavar="EXPORT.csv",
+    type=UserPath(path_type=Path, dir_okay=False),
+    help="Canvas's gradebook: Grades, Export, Export Entire Gradebook.",
+)
+@click.option(
+    "--moodle",
+    metavar="WORKSHEET.csv",
+    type=UserPath(path_type=Path, dir_okay=False),
+    help="Moodle's worksheet: the assignment's grading page, Download grading worksheet.",
+)
+@click.option("--column", metavar="NAME", default="", help="The assignment's column in Canvas.")
+@click.option("--scale", is_flag=True, help="Points in proportion, where the system counts others.")
+def return_grades(
+    grades: Path, canvas: Path | None, moodle: Path | None, column: str, scale: bool
+) -> None:
+    """Fill in the file of grades that Canvas or Moodle exported, and pack the students' pages.
+
+    Students are found by the numbers in the names of the download that was graded. Whoever is in
+    no row, or in two, is listed, and not guessed; unknown points leave a cell as it is. The filled
+    file and a ZIP file of feedback are in GRADES/returned. Exit code 1: somebody is listed.
+    """
+    from coursekit.report.lms import return_canvas, return_moodle
+    from coursekit.report.roster import read_roster
+
+    if bool(canvas) == bool(moodle):
+        raise click.UsageError("Give --canvas EXPORT.csv or --moodle WORKSHEET.csv.")
+    roster = read_roster(grades)
+    if canvas:
+        returned = return_canvas(grades, canvas, roster, column, scale)
+    elif moodle:
+        returned = return_moodle(grades, moodle, roster, scale)
+    for line in (*returned.listed, *returned.notes):
+        click.echo(line, err=True)
+    click.echo(f"{returned.sheet}: {len(returned.filled)} students have points. Import it.")
+    click.echo(f"{returned.pages}: their pages; upload it as feedback files, after the points.")
+    sys.exit(FAILED if returned.listed else 0)
 
 
 @main.command()

@@ -19,8 +19,10 @@ from coursekit.collect import read_submission
 from coursekit.collect.layouts import Handin
 from coursekit.grade.grader import Grader
 from coursekit.grade.worker import graded
+from coursekit.report.rules import apply_rules, read_rules
 from coursekit.report.tables import ExportError, gradescope_json
 from styletools._files import write_text
+from styletools.config import read_course
 
 REFUSED = (
     "Nothing of this submission could be read. {reason} The 0 stands for that alone, and not for "
@@ -43,6 +45,7 @@ def main(root: Path) -> int:
     for path in hidden:
         if path.exists():
             path.chmod(path.stat().st_mode & ~0o007)
+    rules = read_rules(read_course())
     handin = Handin(student_name(root), (root / "submission",), "")
     submission = read_submission(handin)
     if submission.refused:  # its student is there to hand in again
@@ -50,7 +53,7 @@ def main(root: Path) -> int:
         write_text(results, json.dumps({"score": 0, "output": said, "output_format": "text"}))
         return 0
     with Grader(allow_weaker_sandbox=True, hidden=hidden) as grader:
-        grade = graded(grader, submission)
+        grade = apply_rules(graded(grader, submission), rules)  # Gradescope knows what is late
     try:
         write_text(results, gradescope_json(grade))
     except ExportError as error:

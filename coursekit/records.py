@@ -148,6 +148,7 @@ class Outcome:
         possible: what the TODO is worth.
         code: of the diagnosis that the student's own check gives; information, not proof.
         message: its text, in the student's hands: escape it.
+        rule: how the course's rules change what it counts, in words; "" if they do not.
     """
 
     lesson: str
@@ -157,6 +158,7 @@ class Outcome:
     possible: float
     code: str = ""
     message: str = ""
+    rule: str = ""
 
     def __post_init__(self) -> None:
         if self.status not in set(Status):
@@ -175,6 +177,8 @@ class Grade:
         notes: the submission's, and what grading noticed.
         sandbox: what the answers ran in: "bubblewrap", "own uid" or "none"; see `sandbox.SAYS`.
         key: of the answers and the course it was made with; grading skips what has not changed.
+        penalty: points that are taken off for a late hand-in; None where nobody knows how many.
+        late: how late it was, and what that costs, in words.
     """
 
     student: str
@@ -182,13 +186,20 @@ class Grade:
     notes: tuple[str, ...] = field(default=())
     sandbox: str = "bubblewrap"
     key: str = ""
+    penalty: float | None = 0.0
+    late: str = ""
 
     def __post_init__(self) -> None:
         _make_writable(self)
 
     @property
     def points(self) -> float:
-        """All points earned."""
+        """All points earned, less the penalty, and never less than 0."""
+        return max(0.0, self.earned - (self.penalty or 0.0))
+
+    @property
+    def earned(self) -> float:
+        """All points earned, before a penalty."""
         return sum(outcome.points for outcome in self.outcomes)
 
     @property
@@ -198,12 +209,20 @@ class Grade:
 
     @property
     def complete(self) -> bool:
-        """Whether no TODO's points are unknown."""
-        return not any(outcome.status.open for outcome in self.outcomes)
+        """Whether neither a TODO's points nor the penalty are unknown."""
+        return self.penalty is not None and not any(o.status.open for o in self.outcomes)
 
     def to_json(self) -> str:
-        """As text; the same grade gives the same bytes."""
-        return json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n"
+        """As graded, as text; the same grade gives the same bytes.
+
+        What the course's rules make of it is left out: they are applied anew at each call.
+        """
+        record = asdict(self)
+        for name in ("penalty", "late"):
+            del record[name]
+        for outcome in record["outcomes"]:
+            del outcome["rule"]
+        return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Grade":

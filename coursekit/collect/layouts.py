@@ -51,6 +51,10 @@ class Handin:
         notes: what a person should know: late, or a second hand-in of the same name.
         names: that the files had before a system renamed them, if there are several.
         single: it is of the single exercise, whatever it looks like.
+        id: the number by which Canvas or Moodle knows the student.
+        prefix: what the system put before the name of the student's own file.
+        submitted: when it was handed in, in ISO 8601, where the download says so.
+        late: the system marks it as late.
     """
 
     student: str
@@ -59,6 +63,10 @@ class Handin:
     notes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     single: bool = False
+    id: str = ""
+    prefix: str = ""
+    submitted: str = ""
+    late: bool = False
 
     @property
     def places(self) -> tuple[tuple[Path, str], ...]:
@@ -217,6 +225,7 @@ def _gradescope(folder: Path) -> tuple[list[Handin], list[str]]:
             str(key): ", ".join(str(person[":name"]) for person in about[":submitters"])
             for key, about in metadata.items()
         }
+        times = {str(key): about.get(":created_at") for key, about in metadata.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
         raise LayoutError(
             f"{folder / GRADESCOPE} is not as Gradescope writes it ({type(error).__name__}). "
@@ -227,7 +236,8 @@ def _gradescope(folder: Path) -> tuple[list[Handin], list[str]]:
     for entry in entries:
         name = names.get(entry.name, "")
         said = () if name else (f"{GRADESCOPE} has no name for it; the folder's name is taken.",)
-        handins.append(Handin(_name(name or entry.name), (entry,), _name(entry.name), said))
+        handin = Handin(_name(name or entry.name), (entry,), _name(entry.name), said)
+        handins.append(replace(handin, submitted=str(times.get(entry.name) or "")))
     return handins, [line for line in skipped if GRADESCOPE not in line]
 
 
@@ -284,8 +294,22 @@ def _grouped(folder: Path, layout: str) -> tuple[list[Handin], list[str]]:
         before = groups.get(key, Handin(_name(key[0]), (), key[1]))
         notes = tuple(dict.fromkeys((*before.notes, *notes)))
         names = (*before.names, named["file"] or entry.name)
-        groups[key] = replace(before, paths=(*before.paths, entry), notes=notes, names=names)
+        groups[key] = replace(
+            before,
+            paths=(*before.paths, entry),
+            notes=notes,
+            names=names,
+            prefix=before.prefix or entry.name.removesuffix(named["file"]),
+            late=before.late or bool(named.get("late")),
+            id="" if layout == "blackboard" else named["id"],
+            submitted=_attempt_time(named["id"]) if layout == "blackboard" else "",
+        )
     return [*groups.values(), *others], skipped
+
+
+def _attempt_time(name: str) -> str:
+    """`2026-11-20-10-00-00`, as Blackboard names an attempt, in ISO 8601."""
+    return f"{name[:10]} {name[11:].replace('-', ':')}"
 
 
 def _nbgrader(folder: Path) -> tuple[list[Handin], list[str]]:

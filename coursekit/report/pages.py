@@ -119,7 +119,7 @@ def class_csv(
     header = ["student", "points", "possible", "graded"]
     header += [f"{lesson}/{name} points" for lesson, name in todos]
     header += [f"{lesson}/{name} status" for lesson, name in todos]
-    rows: list[list[str]] = [[*header, "sandbox", "notes"]]
+    rows: list[list[str]] = [[*header, "late", "sandbox", "notes"]]
     for grade in grades:
         found = {(o.lesson, o.grade_id): o for o in grade.outcomes}
         row = [one_line(grade.student), number(grade.points) if grade.complete else ""]
@@ -128,7 +128,7 @@ def class_csv(
         row += [found[todo].status if todo in found else "" for todo in todos]
         named = [likeness.named for likeness in (likenesses or {}).get(grade.student, ())]
         notes = " | ".join(one_line(note) for note in (*grade.notes, *named))
-        rows.append([*row, grade.sandbox, notes])
+        rows.append([*row, grade.late, grade.sandbox, notes])
     return csv_text(rows)
 
 

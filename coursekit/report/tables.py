@@ -36,7 +36,7 @@ def gradescope_json(grade: Grade, notes: Sequence[str] = ()) -> str:
         ExportError: something could not be graded; Gradescope would take that for a zero.
     """
     if not grade.complete:
-        names = ", ".join(o.grade_id for o in grade.outcomes if o.status.open)
+        names = ", ".join(o.grade_id for o in grade.outcomes if o.status.open) or "the late penalty"
         raise ExportError(f"Not graded yet: {names}. No results.json is written.")
     tests: list[dict[str, Any]] = [_test(outcome) for outcome in grade.outcomes]
     hidden = "\n".join(visible(note) for note in (*grade.notes, *notes))
@@ -63,15 +63,20 @@ def nbgrader_csv(grades: Sequence[Grade]) -> str:
             found = [o for o in grade.outcomes if o.lesson == lesson]
             if found:
                 known = not any(o.status.open for o in found)
-                score = number(sum(o.points for o in found)) if known else ""
+                known = known and grade.penalty is not None
+                raw = sum(o.points for o in found)
+                off = (grade.penalty or 0.0) * raw / grade.earned if grade.earned else 0.0
+                off = min(off, raw)  # each lesson its part: together the whole penalty
                 most = number(sum(o.possible for o in found))
                 student = one_line(grade.student)
-                rows.append([lesson, "", "", student, "", "", "", score, "0", score, most])
+                gained = [number(raw), number(off), number(raw - off)] if known else ["", "0", ""]
+                rows.append([lesson, "", "", student, "", "", "", *gained, most])
     return csv_text(rows).removeprefix("\ufeff")  # programs read this one
 
 
 def _test(outcome: Outcome) -> dict[str, Any]:
     said = [] if outcome.status is Status.PASSED else [outcome.status.meaning]
+    said += filter(None, [outcome.rule])
     return {
         "name": f"{outcome.lesson}: {one_line(outcome.grade_id)}",
         "score": round(outcome.points, 2),

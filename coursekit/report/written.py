@@ -22,14 +22,14 @@ from coursekit.collect.names import one_line
 from coursekit.collect.saved import words
 from coursekit.course import Key, Question, this_course
 from coursekit.records import Grade, Outcome, Status, Submission
-from coursekit.report.pages import csv_text, guarded, number, render
+from coursekit.report.pages import csv_text, number, render
+from coursekit.report.sheets import decoded, delimiter_of, unguarded
 from styletools._files import atomic_path, write_text
 from styletools.errors import StyletoolsError
 
 COLUMNS = (
     "student", "lesson", "question", "possible", "points", "comment", "answer", "state", "row",
 )  # fmt: skip
-DELIMITERS = ",;\t"
 LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 ROUNDED = 1e-4  # relative: what a spreadsheet leaves of a long number
 
@@ -67,13 +67,13 @@ def read_marks(path: Path) -> dict[str, Mark]:
     """
     if not path.exists():
         return {}
-    text = _decoded(path.read_bytes())
-    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+    text, _ = decoded(path.read_bytes())
+    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter_of(text))
     if missing := set(COLUMNS[:7]) - set(table.fieldnames or ()):
         raise WrittenError(f"{path}: no column {', '.join(sorted(missing))}. Take it from a copy.")
     marks: dict[str, Mark] = {}
     for row, found in enumerate(table, start=2):
-        cells = {name: _unguarded(found.get(name) or "") for name in COLUMNS}
+        cells = {name: unguarded(found.get(name) or "") for name in COLUMNS}
         if not any(cells.values()):
             continue  # spreadsheets leave some at the end
         student, question = cells["student"], (cells["lesson"], cells["question"])
@@ -89,20 +89,6 @@ def row_id(student: str, question: Key) -> str:
     """By which a row is known, whatever a spreadsheet makes of the student's name."""
     whole = "\n".join((one_line(student), *question))
     return hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()[:12].translate(LETTERS)
-
-
-def _decoded(data: bytes) -> str:
-    """UTF-8, UTF-16 with its mark, or what Excel writes in Western Europe and America."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
-
-
-def _delimiter(text: str) -> str:
-    return max(DELIMITERS, key=text.partition("\n")[0].count)
 
 
 def with_marks(grade: Grade, submission: Submission, marks: Marks) -> Grade:
@@ -177,7 +163,7 @@ def _write_table(path: Path, text: str) -> None:
     """As the last spreadsheet separated its cells; what was there before is kept beside."""
     if path.exists():
         before = path.read_bytes()
-        delimiter = _delimiter(_decoded(before))
+        delimiter = delimiter_of(decoded(before)[0])
         if delimiter != ",":
             table = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
             text = csv_text([_with_commas(row) for row in table], delimiter)
@@ -281,8 +267,3 @@ def _points(text: str, possible: str, where: str) -> float | None:
     if not 0 <= points <= most:
         raise WrittenError(f"{where}: {text} points; from 0 to {possible} can be given.")
     return points
-
-
-def _unguarded(cell: str) -> str:
-    """Without the apostrophe that keeps a spreadsheet from taking it for a formula."""
-    return cell[1:] if cell.startswith("'") and guarded(cell[1:]) == cell else cell
