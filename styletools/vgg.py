@@ -156,12 +156,9 @@ def normalise_filters(model: VGG19Features, images: Sequence[Tensor]) -> VGG19Fe
         raise ConfigError("normalise_filters needs one or more calibration pictures; got none.")
     result = copy.deepcopy(model)
     incoming = torch.ones(3)
-    for name, index in VGG19_LAYERS.items():
-        if str(index) not in result._modules:
-            break
-        mean = _mean_activation(model, str(index), images)  # (C,)
+    for name, mean in _mean_activations(model, images).items():
         scale = torch.where(mean > 0, mean, torch.ones_like(mean))
-        conv = result._modules[str(index)]
+        conv = result._modules[str(VGG19_LAYERS[name])]
         assert isinstance(conv, nn.Conv2d)
         assert conv.bias is not None
         incoming = incoming.to(conv.weight)
@@ -171,14 +168,18 @@ def normalise_filters(model: VGG19Features, images: Sequence[Tensor]) -> VGG19Fe
     return result
 
 
-def _mean_activation(model: VGG19Features, index: str, images: Sequence[Tensor]) -> Tensor:
-    total, positions = torch.zeros(()), 0
-    with torch.no_grad():
-        for image in images:
-            feature = get_features(image, model, {index: "layer"})["layer"]  # (1, C, h, w)
-            total = total + feature.double().sum(dim=(0, 2, 3))
-            positions += feature.shape[2] * feature.shape[3]
-    return (total / positions).to(feature.dtype)
+@torch.no_grad()
+def _mean_activations(model: VGG19Features, images: Sequence[Tensor]) -> dict[str, Tensor]:
+    """{layer: (C,)} for every convolution of the net."""
+    layers = {str(i): name for name, i in VGG19_LAYERS.items() if str(i) in model._modules}
+    totals: dict[str, Tensor] = {}
+    positions = dict.fromkeys(layers.values(), 0)
+    for image in images:
+        for name, feature in each_layer(image, model, layers):  # (1, C, h, w)
+            total = feature.sum(dim=(0, 2, 3), dtype=torch.float64)
+            totals[name] = totals[name] + total if name in totals else total
+            positions[name] += feature[0, 0].numel()
+    return {name: (total / positions[name]).to(feature.dtype) for name, total in totals.items()}
 
 
 def _width(weights: Mapping[str, Tensor], name: str) -> int:

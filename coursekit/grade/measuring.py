@@ -67,7 +67,8 @@ class Bench:
             StyletoolsError: they cannot be measured: the network does not have these layers.
         """
         config, faults = record.config, []
-        key = (id(content), id(style), backbone.sha256, config.pooling, config.convention,
+        network = (backbone.sha256, config.pooling, config.has_normalised_filters)
+        key = (id(content), id(style), *network, config.convention,
                config.content_layers, *config.style_weights)  # fmt: skip
         with torch.inference_mode():
             if key not in self._objectives:

@@ -14,11 +14,10 @@ import torch
 from torch import Tensor
 
 from styletools._files import atomic_path
-from styletools.config import TransferConfig
+from styletools.config import LATER_SETTINGS, TransferConfig
 from styletools.errors import CheckpointError
 
 CHECKPOINT_SECONDS = 10.0
-LATER_SETTINGS = {"clamp": False}  # left out of the identity as long as they are this
 
 Row = dict[str, float]
 """One step of the loss history: step, size, total, content, style, tv, and each style layer."""

@@ -86,7 +86,8 @@ def network_for(
     backbone: Backbone, config: TransferConfig, device: torch.device, precision: str
 ) -> VGG19Features:
     """The net that an objective of `config` needs, in a precision, on a device."""
-    model = backbone.features({*config.content_layers, *config.style_weights}, config.pooling)
+    layers = {*config.content_layers, *config.style_weights}
+    model = backbone.features(layers, config.pooling, config.has_normalised_filters)
     for module in model:
         if isinstance(module, nn.ReLU):
             module.inplace = True  # nobody reads what it overwrites: features are taken after it

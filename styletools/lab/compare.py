@@ -29,6 +29,7 @@ RULERS = {
     "style_loss": ("style_weights",),
 }
 """A loss compares only between runs in which these settings are the same; and see `_ruler`."""
+DIVISORS_AND_NET = ("convention", "pooling", "normalise_filters")  # must be, for every loss
 
 MEASURES = {
     "content_kept": "content kept",
@@ -248,7 +249,7 @@ def _ruler(run: Run, loss: str) -> str:
             told.get("style_sha256", run.style),
             told["environment"]["backbone_sha256"],
             told["final_losses"].get("size"),  # smaller where the run was stopped early
-            *(settings[name] for name in ("convention", "pooling", *RULERS[loss])),
+            *(settings[name] for name in (*DIVISORS_AND_NET, *RULERS[loss])),
         ],
         sort_keys=True,
     )

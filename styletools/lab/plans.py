@@ -45,21 +45,20 @@ def tradeoff(
 ) -> dict[str, TransferConfig]:
     """The paper's row from much style to much content: α/β = 1e-4, 1e-3, 1e-2, 1e-1.
 
-    With the paper's divisors and layers (Gatys et al. 2016, fig. 4). Its ratios belong to one net
-    and one size: F → sF scales the content loss by s² and the style loss by s⁴, and the content
-    loss also grows with the number of pixels. So that the row spans the same range everywhere,
-    each loss is divided by its mean between two of the kit's photographs, and the middle of the
-    row, 10^-2.5, weighs the two alike. The settings hold the weights that this comes to.
+    With the paper's divisors, filters and layers (Gatys et al. 2016, fig. 4). Its ratios belong to
+    one size, since eq. 1 is a sum over all values (docs/paper.md). So that the row spans the same
+    range everywhere, each loss is divided by its mean between two of the kit's photographs, and the
+    middle of the row, 10^-2.5, weighs the two alike. The settings hold the weights that this comes
+    to.
 
     Args:
         base: the other settings.
         backbone: already loaded weights, instead of the settings'.
     """
     backbone = backbone or load_backbone(base.backbone)
-    content, style = _between_photographs(backbone, base)
-    paper = base.replace(
-        convention="paper",
-        content_layers=["conv4_2"],
+    paper = base.replace(convention="paper", content_layers=["conv4_2"])
+    content, style = _between_photographs(backbone, paper)
+    paper = paper.replace(
         style_weight=1.0,
         style_weights={layer: 1 / len(style) / loss for layer, loss in style.items()},
     )
@@ -73,7 +72,8 @@ def _between_photographs(
     backbone: Backbone, config: TransferConfig
 ) -> tuple[float, dict[str, float]]:
     """The paper's content loss, and each layer's style loss, between two photographs, in mean."""
-    net = backbone.features({"conv4_2", *STYLE_WEIGHTS}, config.pooling)
+    layers = {"conv4_2", *STYLE_WEIGHTS}
+    net = backbone.features(layers, config.pooling, config.has_normalised_filters)
     size = (config.max_size, config.max_size)
     with torch.inference_mode():
         maps = [net(load_image(path, size=size)) for path in bundled("content").values()]

@@ -19,6 +19,7 @@ from support.weights import vgg_weights
 
 from styletools import backbones, bundled, load_image
 from styletools.backbones import (
+    Backbone,
     download_torchvision,
     export_backbone,
     import_backbone,
@@ -48,6 +49,30 @@ def image():
 
 def features(backbone, image, layer="conv3_1"):
     return backbone.features([layer])(image)[layer]
+
+
+@pytest.mark.parametrize("pooling", ["max", "avg"])
+@torch.no_grad()
+def test_normalised_filters_fire_by_1_on_the_kits_pictures(weights, image, pooling):
+    layers = ["conv1_1", "conv2_2", "conv4_2", "conv5_1"]
+    backbone = Backbone("random", weights, "max", "0" * 64)
+    plain, normalised = (backbone.features(layers, pooling, flag) for flag in (False, True))
+    sums, positions = dict.fromkeys(layers, 0), dict.fromkeys(layers, 0)
+    for kind in ("content", "style"):
+        for path in bundled(kind).values():
+            for name, maps in normalised(load_image(path, 192)).items():
+                sums[name] = sums[name] + maps.sum(dim=(0, 2, 3), dtype=torch.float64)
+                positions[name] += maps.shape[2] * maps.shape[3]
+    ours, theirs = plain(image), normalised(image)
+    for name in layers:
+        mean = sums[name] / positions[name]
+        fires = mean > 0
+        assert fires.sum() > 2
+        torch.testing.assert_close(mean[fires], torch.ones_like(mean[fires]), rtol=1e-4, atol=0)
+        ratio = ours[name].sum(dim=(2, 3)) / theirs[name].sum(dim=(2, 3))  # (1, C)
+        expected = theirs[name] * ratio.nan_to_num()[..., None, None]
+        torch.testing.assert_close(expected, ours[name], rtol=1e-4, atol=1e-6)
+    assert plain.state_dict()["0.weight"].equal(weights["0.weight"])
 
 
 @pytest.fixture

@@ -66,8 +66,12 @@ def test_a_run_can_be_done_again(run, photo, noise, again):
 def test_presets_and_options(run, photo, noise, tmp_path):
     run("stylize", photo, noise, "-o", "a.png", "--preset", "assignment", *QUICK)
     settings = read_config("a.png")["config"]
-    expected = ASSIGNMENT.replace(max_size=32, steps=4, backbone="small", pooling="avg").to_dict()
-    assert settings == expected
+    expected = ASSIGNMENT.replace(
+        max_size=32, steps=4, backbone="small", pooling="avg", normalise_filters=False
+    )
+    assert settings == expected.to_dict()
+    run("stylize", photo, noise, "-o", "b.png", *QUICK, "--normalise-filters")
+    assert read_config("b.png")["config"]["normalise_filters"] is True
     assert not (tmp_path / "outputs").exists()
 
 

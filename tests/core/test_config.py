@@ -51,6 +51,20 @@ def test_there_and_back_through_a_dictionary():
     assert TransferConfig.from_dict(config.to_dict()) == config
 
 
+def test_filters_go_with_the_divisors_unless_they_are_named():
+    course, paper = (TransferConfig(convention=name) for name in ("course", "paper"))
+    assert (course.has_normalised_filters, paper.has_normalised_filters) == (False, True)
+    assert course.replace(normalise_filters=True).has_normalised_filters is True
+    assert paper.replace(normalise_filters=False).has_normalised_filters is False
+
+
+def test_settings_saved_before_a_setting_came_mean_what_they_meant():
+    before = TransferConfig(convention="paper").to_dict()
+    assert (before.pop("normalise_filters"), before.pop("clamp")) == (None, False)
+    config = TransferConfig.from_dict(before)
+    assert (config.has_normalised_filters, config.clamp) == (False, False)
+
+
 def test_every_setting_has_help():
     assert all(len(field.metadata["help"]) > 10 for field in dataclasses.fields(TransferConfig))
 
@@ -72,6 +86,7 @@ def test_every_setting_has_help():
         ({"seed": -1}, "seed is -1"),
         ({"optimizer": "sgd"}, "optimizer is 'sgd'; choose one of adam, lbfgs"),
         ({"convention": "mine"}, "convention is 'mine'; choose one of course, paper"),
+        ({"normalise_filters": "yes"}, "normalise_filters is 'yes'; choose one of False, True"),
         ({"pooling": "mean"}, "pooling is 'mean'; choose one of max, avg"),
         ({"style_weights": {"conv1": 1}}, "Unknown layer 'conv1'; .* conv1_1, conv1_2"),
         ({"style_weights": {"conv1_1": -1}}, r"style_weights\['conv1_1'\] is -1; give a number 0"),

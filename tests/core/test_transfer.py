@@ -164,7 +164,7 @@ def test_pictures_are_loaded_and_the_style_fitted(photo, backbone):
 
 def test_paper_convention(pictures, backbone):
     course = stylize(*pictures, SMALL.replace(steps=1, start="noise"), backbone=backbone)
-    paper = SMALL.replace(steps=1, start="noise", convention="paper")
+    paper = SMALL.replace(steps=1, start="noise", convention="paper", normalise_filters=False)
     row = stylize(*pictures, paper, backbone=backbone).loss_history[0]
     channels, positions = 4, 32 * 40
     factor = 4 * positions / channels
@@ -572,10 +572,26 @@ def test_what_makes_two_runs_the_same(pictures, backbone):
     assert len(keys | {key}) == 6
 
 
+def test_the_papers_divisors_bring_the_papers_filters(pictures, backbone):
+    paper = SMALL.replace(convention="paper", steps=1)
+    results = {
+        filters: stylize(*pictures, paper.replace(normalise_filters=filters), backbone=backbone)
+        for filters in (None, True, False)
+    }
+    assert [r.config.normalise_filters for r in results.values()] == [True, True, False]
+    by_convention, on, off = (totals(result) for result in results.values())
+    assert by_convention == on != off
+    keys = [transfer.run_key(*pictures, r.config, backbone) for r in results.values()]
+    assert keys[0] == keys[1] != keys[2]
+    assert keys[0] == transfer.run_key(*pictures, paper, backbone)
+
+
 def test_settings_that_came_later_leave_the_keys_of_earlier_runs(pictures, backbone):
-    settings = SMALL.to_dict()
-    assert settings.pop("clamp") is False
+    settings = SMALL.replace(normalise_filters=False).to_dict()
+    assert (settings.pop("clamp"), settings.pop("normalise_filters")) == (False, False)
     hashes = {"content": "0", "style": "1", "start": "2"}
     before = checkpoints.identity_of(settings, hashes, "3")
     assert checkpoints.identity_of({**settings, "clamp": False}, hashes, "3") == before
     assert checkpoints.identity_of({**settings, "clamp": True}, hashes, "3") != before
+    assert checkpoints.identity_of({**settings, "normalise_filters": False}, hashes, "3") == before
+    assert checkpoints.identity_of({**settings, "normalise_filters": True}, hashes, "3") != before

@@ -15,6 +15,7 @@ from styletools.engine.memory import memory_needed, native_bfloat16, plan_memory
 from styletools.engine.objective import Objective
 from styletools.engine.precision import network_for, resolve_precision
 from styletools.errors import ConfigError
+from styletools.images import bundled, load_image
 from styletools.transfer import stylize
 
 CPU = torch.device("cpu")
@@ -62,6 +63,35 @@ def test_the_fast_way_has_the_plain_ways_loss_and_gradient(backbone, pictures, s
     assert fast[0] == pytest.approx(plain[0], rel=1e-5)
     torch.testing.assert_close(
         fast[1], plain[1], rtol=1e-3, atol=1e-5 * float(plain[1].abs().max())
+    )
+
+
+def test_normalised_filters_change_the_loss_as_a_scale_of_each_map_would(backbone, pictures):
+    config = LBFGS.replace(convention="paper", content_weight=3.0)
+    content, style, target = pictures
+    layers = [*config.style_weights, *config.content_layers]
+    model, target = backbone.features(layers), target.clone().requires_grad_(True)
+    with torch.no_grad():  # each map's mean over the kit's pictures
+        shown = [load_image(p, 192) for k in ("content", "style") for p in bundled(k).values()]
+        maps = [{n: m[0].flatten(1) for n, m in model(picture).items()} for picture in shown]
+        means = {name: torch.cat([m[name] for m in maps], dim=1).mean(dim=1) for name in layers}
+        means = {name: torch.where(mean > 0, mean, 1.0) for name, mean in means.items()}
+
+    def scaled(picture):
+        features = model(picture)
+        return {name: features[name] / means[name][:, None, None] for name in layers}
+
+    x, p, a = scaled(target), scaled(content), scaled(style)
+    total = config.content_weight * (x["conv4_2"] - p["conv4_2"]).square().sum() / 2
+    for name, weight in config.style_weights.items():
+        flat, goal = x[name][0].flatten(1), a[name][0].flatten(1)
+        squares = (flat @ flat.T - goal @ goal.T).square().sum()
+        total = total + config.style_weight * weight * squares / (4 * flat.numel() ** 2)
+    total.backward()
+    found, gradient = value_and_gradient(backbone, pictures, config)
+    assert found == pytest.approx(total.item(), rel=1e-4)
+    torch.testing.assert_close(
+        gradient, target.grad, rtol=1e-3, atol=1e-5 * float(gradient.abs().max())
     )
 
 

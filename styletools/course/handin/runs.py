@@ -120,10 +120,11 @@ class Record:
 
     @property
     def material(self) -> tuple[str, ...]:
-        """What runs must share to be compared: pictures in their size, weights, pooling."""
+        """What runs must share to be compared: pictures in their size, weights as they are used."""
         pictures = [self.text(f"{name}_sha256") or self.text(name) for name in ("content", "style")]
         weights = self.text("backbone_sha256", "environment")
-        return (*pictures, weights, str(self.config.pooling))
+        filters = "normalised" if self.config.has_normalised_filters else "as trained"
+        return (*pictures, weights, str(self.config.pooling), filters)
 
     @property
     def ended(self) -> tuple[Ended | None, str]:

@@ -54,6 +54,7 @@ WEIGHT_PRESETS: dict[str, Mapping[str, float]] = {
     "Early only": dict.fromkeys(STYLE_WEIGHTS, 0.0) | {"conv1_1": 1.0, "conv2_1": 1.0},
     "Deep only": dict.fromkeys(STYLE_WEIGHTS, 0.0) | {"conv4_1": 1.0, "conv5_1": 1.0},
 }
+FILTERS = (("as the divisors'", None), ("as they were trained", False), ("mean of 1", True))
 BASE_OF = {"adam": ASSIGNMENT, "lbfgs": FAST}
 PRESET_HELP = (
     "Which layers the style is taken from. Early only: colours and fine grain. Deep only: large "
@@ -282,7 +283,7 @@ PAPERS = ("convention", "content_weight", "style_weight", "content_layers")
 RUN = ("optimizer", "steps", "learning_rate", "max_size", "start", "seed")
 MORE = (
     "levels", "tolerance", "tv_weight", "clamp", "content_layers", "convention",
-    "backbone", "pooling", "precision", "max_memory", "device",
+    "backbone", "pooling", "normalise_filters", "precision", "max_memory", "device",
 )  # fmt: skip
 
 
@@ -310,6 +311,7 @@ def _knobs(config: TransferConfig) -> dict[str, Any]:
         "convention": _choice("divisors", "convention", CONVENTIONS),
         "backbone": _choice("backbone", "backbone", ("auto", "vgg19", "small", "torchvision")),
         "pooling": _choice("pooling", "pooling", unset),
+        "normalise_filters": _choice("filters", "normalise_filters", FILTERS),
         "precision": _choice("precision", "precision", PRECISIONS),
         "max_memory": _knob("memory in GiB", "max_memory", optional=True),
         "device": _choice("device", "device", devices),
