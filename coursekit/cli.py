@@ -127,9 +127,9 @@ def grade(
     """Grade SUBMISSIONS into GRADES.
 
     SUBMISSIONS is a folder with a folder, a ZIP file or a notebook for each student, named like
-    the student; or what Canvas, Moodle, Blackboard, Gradescope, nbgrader or GitHub Classroom let
-    you download, as it is; or single submissions. Begin with GRADES/index.html. If it is
-    interrupted, the same command goes on.
+    the student; or what Canvas, Moodle, Blackboard, Gradescope, nbgrader or Classroom 50 let you
+    download, or `coursekit clone` made, as it is; or single submissions. Begin with
+    GRADES/index.html. If it is interrupted, the same command goes on.
     """
     from coursekit.class_run import grade_class
 
@@ -168,6 +168,46 @@ def grade(
         names = ", ".join(failed)
         click.echo(f"Not fully graded: {names}. Run the same command again.", err=True)
         sys.exit(FAILED)
+
+
+@main.command("clone")
+@click.argument("folder", type=UserPath(path_type=Path, file_okay=False))
+@click.argument("repositories", nargs=-1)
+@click.option(
+    "--list",
+    "listed",
+    metavar="FILE",
+    type=UserPath(exists=True, path_type=Path, dir_okay=False),
+    help="A file with a repository a line: a URL, a path, or OWNER/NAME on GitHub.",
+)
+@click.option("--organization", metavar="OWNER", help="Whose repositories `gh` is asked for.")
+@click.option("--prefix", metavar="TEXT", default="", help="What their names begin with.")
+def clone_repositories(
+    folder: Path,
+    repositories: tuple[str, ...],
+    listed: Path | None,
+    organization: str | None,
+    prefix: str,
+) -> None:
+    """Clone students' REPOSITORIES into FOLDER, for `coursekit grade FOLDER`.
+
+    Plain git is used, with your own rights. With --organization and --prefix, GitHub's `gh` says
+    which repositories there are: for Classroom 50, the prefix is CLASSROOM-ASSIGNMENT-. The same
+    command again takes the newest state of each. Exit code 1: some could not be cloned.
+    """
+    from coursekit.collect.clones import clone, list_repositories, read_list
+
+    addresses = [*repositories, *(read_list(listed) if listed else [])]
+    if organization and not prefix:
+        raise click.UsageError("Give --prefix, too: not every repository is a hand-in.")
+    addresses += list_repositories(organization, prefix) if organization else []
+    if not addresses:
+        raise click.UsageError("Name repositories, or give --list FILE or --organization OWNER.")
+    failed = clone(addresses, folder, prefix, click.echo)
+    for line in failed:
+        click.echo(line, err=True)
+    click.echo(f"{len(addresses) - len(failed)} repositories in {folder}. Now: coursekit grade")
+    sys.exit(FAILED if failed else 0)
 
 
 @main.command("return")

@@ -1,9 +1,10 @@
 """Which files belong to which student, in the folders that instructors have.
 
-Canvas, Moodle, Blackboard, Gradescope, nbgrader and GitHub Classroom each have their own way of
-naming what they let an instructor download, as a folder or as the ZIP file itself; `plain` is a
-folder with a folder, ZIP file or notebook for each student. `single` is the same, of the single
-exercise notebook, which is known by what is in it.
+Canvas, Moodle, Blackboard, Gradescope and nbgrader each have their own way of naming what they let
+an instructor download, as a folder or as the ZIP file itself; `github` is a folder of repositories,
+as Classroom 50 or `coursekit clone` makes it, or GitHub Classroom did; `plain` is a folder with a
+folder, ZIP file or notebook for each student. `single` is the same, of the single exercise
+notebook, which is known by what is in it.
 """
 
 import os
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coursekit.collect.archive import NOT_LOOKED_AT, OLD, PICTURES, RENAMED, shown, top_names
+from coursekit.collect.clones import CLONES, clone_prefix, commit_dates
 from coursekit.course import NOTEBOOKS, lesson_names
 from coursekit.records import SINGLE
 from styletools.errors import StyletoolsError
@@ -33,6 +35,8 @@ BLACKBOARD = re.compile(
 )
 GRADESCOPE = "submission_metadata.yml"  # of its export: who each folder is of
 COURSE = re.compile(r"(?P<course>[A-Z][A-Za-z0-9-]*)_(?P<student>[^\W\d_][^_]*(_[^\W\d_][^_]*)+)")
+CLASSROOM_50 = ".classroom50.yml"  # in each repository of a class
+DOWNLOADED = re.compile(r"_submissions_[\d_T]+$|[-_]submissions$")  # ends the folder's name
 ASSIGNMENT = re.compile(r"assignment[ _-]?\d+", re.IGNORECASE)
 
 
@@ -172,8 +176,11 @@ def recognise(folder: Path) -> str:
     for layout, parse in _NAMINGS.items():
         if entries and sum(parse(entry.name) is not None for entry in entries) > half:
             return layout
-    repositories = [entry for entry in entries if (entry / ".git").exists()]
-    if len(repositories) > half and _assignment(folder, repositories):
+    marks = (".git", CLASSROOM_50)  # its web page packs repositories without .git
+    repositories = [entry for entry in entries if any((entry / mark).exists() for mark in marks)]
+    if len(repositories) > half and (
+        _assignment(folder, repositories) or (folder / CLONES).exists()
+    ):
         return "github"
     courses = Counter(found["course"] for e in entries if (found := COURSE.fullmatch(_stem(e))))
     (_, most), *_ = [*courses.most_common(1), ("", 0)]
@@ -325,13 +332,14 @@ def _nbgrader(folder: Path) -> tuple[list[Handin], list[str]]:
 
 
 def _github(folder: Path) -> tuple[list[Handin], list[str]]:
-    """`assignment-login`, each a repository."""
+    """`assignment-login` or `classroom-assignment-login`, each a repository."""
     entries, skipped = _split(folder)
-    prefix = _assignment(folder, entries)
+    prefix, dates = _assignment(folder, entries), commit_dates(folder)
     handins = []
     for entry in entries:
         login = entry.name.removeprefix(prefix) or entry.name
-        handins.append(Handin(_name(login), (entry,), _name(entry.name)))
+        handin = Handin(_name(login), (entry,), _name(entry.name))
+        handins.append(replace(handin, submitted=dates.get(entry.name, "")))
     return handins, skipped
 
 
@@ -376,7 +384,7 @@ def _submitted(folder: Path) -> Path | None:
 
 def _assignment(folder: Path, repositories: list[Path]) -> str:
     """What the names of all repositories begin with, up to a hyphen; "" if they do not."""
-    named = folder.resolve().name.removesuffix("-submissions") + "-"
+    named = clone_prefix(folder) or DOWNLOADED.sub("", folder.resolve().name) + "-"
     names = [path.name for path in repositories]
     if all(name.startswith(named) for name in names):
         return named

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from support.containers import container
-from support.handins import ANSWERS, notebook, save
+from support.handins import ANSWERS, committed, notebook, save
 
 from coursekit.build.bundles import write_bundle, write_workflow
 from coursekit.build.release import write_release
@@ -109,16 +109,16 @@ def test_the_instructors_workflow_grades_a_classroom(tmp_path, tools):
     repository.mkdir()
     (repository / ".venv").symlink_to(VENV)
     path = write_workflow(repository)
-    clone = tmp_path / "student"
-    save(clone / "notebooks" / "02_gram.ipynb", notebook())
-    (clone / ".git").mkdir()
-    made = "gram-submissions/gram-ada"
+    student = tmp_path / "nst-gram-ada"
+    save(student / "notebooks" / "02_gram.ipynb", notebook())
+    committed(student)
+    listed = json.dumps([{"name": student.name, "url": str(student)}])
     (tools / "gh").write_text(
-        f'#!/bin/sh\necho "gh $@" >> "{tools}/calls"\n'
-        f'[ "$1" = extension ] || {{ mkdir -p gram-submissions; cp -r "{clone}" {made}; }}\n'
+        f'#!/bin/sh\necho "gh $@" >> "{tools}/calls"\n[ "$1" = auth ] || echo \'{listed}\'\n'
     )
     (tools / "gh").chmod(0o755)
-    given = {"SUBMISSIONS": "submissions", "CLASSROOM": "4711", "RUNNER_TEMP": tmp_path / "temp"}
+    given = {"SUBMISSIONS": "submissions", "ORGANIZATION": "nst", "PREFIX": "nst-gram-"}
+    given["RUNNER_TEMP"] = tmp_path / "temp"
     settings = tmp_path / "settings"
     for step in steps(yaml.safe_load(path.read_text("utf-8"))):
         if "run" in step:
@@ -129,7 +129,7 @@ def test_the_instructors_workflow_grades_a_classroom(tmp_path, tools):
     calls = (tools / "calls").read_text()
     assert "sudo apt-get install -y -qq bubblewrap" in calls
     assert "make TORCH=cpu .venv/installed-grading" in calls
-    assert "--assignment-id 4711" in calls
+    assert "gh repo list nst " in calls
     table = (tmp_path / "temp" / "GRADES" / "grades.csv").read_text("utf-8-sig").splitlines()
     assert table[1].startswith("ada,5,")
     assert "bubblewrap" in table[1]
