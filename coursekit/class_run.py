@@ -33,6 +33,7 @@ from coursekit.report.likeness import alike
 from coursekit.report.lms import times_in
 from coursekit.report.overview import class_page
 from coursekit.report.pages import number, write_reports
+from coursekit.report.pseudonyms import Pseudonyms
 from coursekit.report.roster import make_roster, read_roster, write_roster
 from coursekit.report.rules import apply_rules, read_rules
 from coursekit.report.tables import ExportError, gradescope_json, nbgrader_csv
@@ -57,6 +58,7 @@ def grade_class(
     client: "Client | None" = None,
     allow_weaker_sandbox: bool = False,
     times: Path | None = None,
+    key: Path | None = None,
 ) -> list[Grade]:
     """Grade submissions and write the reports; what was graded before is kept.
 
@@ -71,6 +73,7 @@ def grade_class(
         client: of a `dask.distributed` scheduler, whose workers grade instead of this machine.
         allow_weaker_sandbox: than bubblewrap, where that does not work.
         times: Moodle's grading worksheet, which says when each student handed in.
+        key: a file of pseudonyms, which keeps names out of `output`.
 
     Returns:
         The grades that are known now, of the class.
@@ -79,6 +82,7 @@ def grade_class(
         LayoutError: there is no submission, or none of a student named.
         WrittenError: points in written.csv that cannot be.
         RosterError: times or extensions in roster.csv that cannot be.
+        PseudonymError: the key file cannot be used.
         RulesError: the course's table [grading] cannot be applied.
         SandboxError: answers cannot be run safely here.
         CourseError: the lessons cannot be graded as they are.
@@ -87,11 +91,16 @@ def grade_class(
     read_marks(output / "written.csv")  # what cannot be is said before anything is run
     rules, roster = read_rules(read_course()), read_roster(output)
     known_times = times_in(times) if times else {}
+    names = Pseudonyms(key, output) if key else None
     output.mkdir(parents=True, exist_ok=True)  # it is tried whether answers can read it
     with tempfile.TemporaryDirectory(prefix="coursekit-download-") as temporary:
         unpacked = _unpacked(paths, Path(temporary))
         found = find_handins([unpacked.get(path, path) for path in paths], layout)
         _describe(found, say, {folder: path for path, folder in unpacked.items()})
+        if names:
+            known_times |= _by_pseudonym(found.handins, known_times, names)
+            found = replace(found, handins=tuple(names.hide(found.handins)))
+            students = [names.pseudonym_of(student) for student in students]
         chosen = _chosen(found.handins, students)
         roster = make_roster(found.handins, roster, known_times)
         submissions: dict[str, Submission] = {}
@@ -102,7 +111,9 @@ def grade_class(
             for handin in handins:
                 material = read_material(handin.places)
                 submission = submission_of(handin, material)
-                submissions[handin.student] = replace(submission, files={})
+                shown = names.without_names(submission) if names else submission
+                submissions[handin.student] = replace(shown, files={})
+                submission = replace(submission, notes=shown.notes)
                 figures.update(save_figures(handin.student, material.notebooks, output / "written"))
                 yield submission
 
@@ -121,6 +132,9 @@ def grade_class(
                 allow_weaker_sandbox=allow_weaker_sandbox, hidden=(*paths, Path(temporary), output),
             )  # fmt: skip
             for number, grade in enumerate(coming, start=1):
+                if names:
+                    grade = names.cleaned(grade)
+                    write_text(_kept_path(output, grade.student), grade.to_json())
                 grades[grade.student] = grade
                 tell(f"{number}/{len(chosen)} {_line(grade, submissions[grade.student])}")
                 bar.update()
@@ -187,9 +201,21 @@ def _kept(submissions: dict[str, Submission], output: Path) -> dict[str, Grade]:
     grades = {}
     for student in submissions:
         with contextlib.suppress(OSError, ValueError):
-            text = (output / KEPT / f"{file_name(student)}.json").read_text("utf-8")
+            text = _kept_path(output, student).read_text("utf-8")
             grades[student] = Grade.from_json(text)
     return grades
+
+
+def _kept_path(output: Path, student: str) -> Path:
+    return output / KEPT / f"{file_name(student)}.json"
+
+
+def _by_pseudonym(
+    handins: Sequence[Handin], times: Mapping[str, str], names: Pseudonyms
+) -> dict[str, str]:
+    """The times of an LMS's file, for hand-ins that are about to lose their numbers."""
+    hidden = {handin.paths: handin.student for handin in names.hide(handins)}
+    return {hidden[h.paths]: times[h.id] for h in handins if h.id in times}
 
 
 def _line(grade: Grade, submission: Submission) -> str:

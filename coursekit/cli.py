@@ -113,6 +113,12 @@ def build(lessons: tuple[str, ...], execute: bool, check: bool, notebooks: Path)
     type=UserPath(exists=True, path_type=Path, dir_okay=False),
     help="Moodle's grading worksheet: it says when each student handed in, for late penalties.",
 )
+@click.option(
+    "--pseudonyms",
+    metavar="KEYFILE",
+    type=UserPath(path_type=Path, dir_okay=False),
+    help="Keep names out of GRADES; this file, elsewhere, says who is who. Give it each time.",
+)
 def grade(
     submissions: tuple[Path, ...],
     output: Path,
@@ -123,6 +129,7 @@ def grade(
     unsafe_no_sandbox: bool,
     allow_weaker_sandbox: bool,
     times: Path | None,
+    pseudonyms: Path | None,
 ) -> None:
     """Grade SUBMISSIONS into GRADES.
 
@@ -143,7 +150,7 @@ def grade(
     try:
         grades = grade_class(
             submissions, output, layout, workers, unsafe_no_sandbox, students, click.echo, client,
-            allow_weaker_sandbox, times,
+            allow_weaker_sandbox, times, pseudonyms,
         )  # fmt: skip
     except KeyboardInterrupt:
         click.echo("Interrupted. The same command goes on.", err=True)
@@ -226,8 +233,19 @@ def clone_repositories(
 )
 @click.option("--column", metavar="NAME", default="", help="The assignment's column in Canvas.")
 @click.option("--scale", is_flag=True, help="Points in proportion, where the system counts others.")
+@click.option(
+    "--pseudonyms",
+    metavar="KEYFILE",
+    type=UserPath(exists=True, path_type=Path, dir_okay=False),
+    help="The file that says who is who, where GRADES holds no names.",
+)
 def return_grades(
-    grades: Path, canvas: Path | None, moodle: Path | None, column: str, scale: bool
+    grades: Path,
+    canvas: Path | None,
+    moodle: Path | None,
+    column: str,
+    scale: bool,
+    pseudonyms: Path | None,
 ) -> None:
     """Fill in the file of grades that Canvas or Moodle exported, and pack the students' pages.
 
@@ -236,11 +254,14 @@ def return_grades(
     file and a ZIP file of feedback are in GRADES/returned. Exit code 1: somebody is listed.
     """
     from coursekit.report.lms import return_canvas, return_moodle
+    from coursekit.report.pseudonyms import Pseudonyms
     from coursekit.report.roster import read_roster
 
     if bool(canvas) == bool(moodle):
         raise click.UsageError("Give --canvas EXPORT.csv or --moodle WORKSHEET.csv.")
     roster = read_roster(grades)
+    if pseudonyms:
+        roster = Pseudonyms(pseudonyms, grades).entries(roster)
     if canvas:
         returned = return_canvas(grades, canvas, roster, column, scale)
     elif moodle:
@@ -250,6 +271,29 @@ def return_grades(
     click.echo(f"{returned.sheet}: {len(returned.filled)} students have points. Import it.")
     click.echo(f"{returned.pages}: their pages; upload it as feedback files, after the points.")
     sys.exit(FAILED if returned.listed else 0)
+
+
+@main.command()
+@click.argument("grades", type=UserPath(exists=True, path_type=Path, file_okay=False))
+@click.argument("more", nargs=-1, type=UserPath(exists=True, path_type=Path))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def purge(grades: Path, more: tuple[Path, ...], yes: bool) -> None:
+    """Remove a class: GRADES, what MORE names, and what a killed run left in temporary folders.
+
+    MORE is what else holds the class's data: the hand-ins and downloads, the file of pseudonyms,
+    clones. docs/privacy.md lists what is kept where. Exit code 1: something is still there.
+    """
+    from coursekit.report.purge import left_behind, remove
+
+    places = [*dict.fromkeys((grades, *more)), *left_behind()]
+    for place in places:
+        click.echo(place)
+    if not yes:
+        click.confirm(f"Remove these {len(places)}, for ever?", abort=True)
+    failed = remove(grades, places)
+    for line in failed:
+        click.echo(line, err=True)
+    sys.exit(FAILED if failed else 0)
 
 
 @main.command()
