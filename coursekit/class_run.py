@@ -96,6 +96,9 @@ def grade_class(
     with tempfile.TemporaryDirectory(prefix="coursekit-download-") as temporary:
         unpacked = _unpacked(paths, Path(temporary))
         found = find_handins([unpacked.get(path, path) for path in paths], layout)
+        if names and found.skipped:  # their names may be students'
+            count = f"{len(found.skipped)} files are no submissions; they were left out."
+            found = replace(found, skipped=(count,))
         _describe(found, say, {folder: path for path, folder in unpacked.items()})
         if names:
             known_times |= _by_pseudonym(found.handins, known_times, names)
