@@ -7,6 +7,7 @@ GRADES/grades.xml           JUnit, for CI
 GRADES/nbgrader.csv         scores, as nbgrader exports them
 GRADES/gradescope/NAME.json Gradescope's results
 GRADES/written/*.html       the written answers, to be read by a person
+GRADES/written/*.mark.html  the same without names, to be marked with the keyboard
 GRADES/written.csv          where that person enters points; the next call merges them
 GRADES/roster.csv           who handed in, and when; extensions are entered here
 GRADES/kept/NAME.json       what a later call goes on from
@@ -31,6 +32,7 @@ from coursekit.records import Grade, Submission
 from coursekit.report.figures import save_figures
 from coursekit.report.likeness import alike
 from coursekit.report.lms import times_in
+from coursekit.report.marking import write_marking
 from coursekit.report.overview import class_page
 from coursekit.report.pages import number, write_reports
 from coursekit.report.pseudonyms import Pseudonyms
@@ -147,6 +149,7 @@ def grade_class(
         grades = _kept(submissions, output) | grades
     marks = read_marks(output / "written.csv")  # somebody may have entered points meanwhile
     write_pages(output, list(submissions.values()), marks, figures, grades)
+    write_marking(output, list(submissions.values()), marks, figures)
     known = [grades[student] for student in sorted(grades)]
     if any(mark.points is not None for mark in marks.values()):  # somebody has begun to read
         known = [with_marks(grade, submissions[grade.student], marks) for grade in known]

@@ -275,6 +275,33 @@ def return_grades(
 
 @main.command()
 @click.argument("grades", type=UserPath(exists=True, path_type=Path, file_okay=False))
+@click.argument(
+    "tables",
+    nargs=-1,
+    required=True,
+    type=UserPath(exists=True, path_type=Path, dir_okay=False),
+)
+def merge(grades: Path, tables: tuple[Path, ...]) -> None:
+    """Put the TABLES that marking pages saved into GRADES/written.csv, where graders agree.
+
+    Points that are there stay. Where graders disagree, nothing is entered, and
+    GRADES/written/disagreements.html shows who gave what. Exit code 1: they disagree.
+    """
+    from coursekit.report.marking import DISAGREEMENTS, merge_marks
+
+    merged = merge_marks(grades, tables)
+    click.echo(f"{merged.entered} answers have points now; graders agree on {merged.same}.")
+    for line in merged.changed:
+        click.echo(f"{line}: the answer has changed since it was read.", err=True)
+    if merged.disagreements:
+        page = grades / "written" / DISAGREEMENTS
+        click.echo(f"They disagree on {len(merged.disagreements)}: {page}", err=True)
+    click.echo("Now run the same coursekit grade again.")
+    sys.exit(FAILED if merged.disagreements or merged.changed else 0)
+
+
+@main.command()
+@click.argument("grades", type=UserPath(exists=True, path_type=Path, file_okay=False))
 @click.argument("more", nargs=-1, type=UserPath(exists=True, path_type=Path))
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def purge(grades: Path, more: tuple[Path, ...], yes: bool) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from coursekit.collect.names import file_name
 from coursekit.course import Key, Question, this_course
 
 KINDS = {"image/png": (b"\x89PNG\r\n\x1a\n", ".png"), "image/jpeg": (b"\xff\xd8\xff", ".jpg")}
@@ -40,7 +39,7 @@ def save_figures(
             pictures = list(_above(cells, question))[-MOST_FIGURES:]
             if pictures:
                 key = student, question.key
-                found[key] = [_save(student, *picture, folder) for picture in pictures]
+                found[key] = [_save(*picture, folder) for picture in pictures]
     return found
 
 
@@ -100,8 +99,9 @@ def _decoded(text: Any, kind: str) -> bytes:
     return picture if picture.startswith(KINDS[kind][0]) else b""
 
 
-def _save(student: str, picture: bytes, suffix: str, folder: Path) -> str:
-    name = f"figures/{file_name(student)}-{hashlib.sha256(picture).hexdigest()[:12]}{suffix}"
+def _save(picture: bytes, suffix: str, folder: Path) -> str:
+    """Under a name that says nothing of the student's."""
+    name = f"figures/{hashlib.sha256(picture).hexdigest()[:24]}{suffix}"
     path = folder / name
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -84,27 +84,36 @@ def student_page(
     )
 
 
-def render(template: str, images: bool = False, **values: object) -> str:
-    """Fill a template; everything is escaped, and no script can run in the page.
+def render(template: str, images: bool = False, script: str = "", **values: object) -> str:
+    """Fill a template; everything is escaped, and no script can run in the page but ours.
 
     Args:
         template: a file of `templates/`.
         images: allow pictures, of the page's own folder.
+        script: a file of `templates/`, the one script that may run, if any.
         values: for the template.
     """
     style = (TEMPLATES / "page.css").read_text("utf-8")
     style += "".join(f".fill.{slug(s)} {{ fill: {s.colour}; }}\n" for s in Status)
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    code = (TEMPLATES / script).read_text("utf-8") if script else ""
+    policy = f"default-src 'none'; style-src {_hash_of(style)}; base-uri 'none'; form-action 'none'"
     policy += "; img-src 'self' file:" if images else ""
+    policy += f"; script-src {_hash_of(code)}" if script else ""
     return _template(template).render(
         style=style,
+        script=code,
         policy=policy,
         statuses=Status,
         sandbox_says=SAYS,
         titles={**this_course().titles, SINGLE: TITLE},
         **values,
     )
+
+
+def _hash_of(text: str) -> str:
+    """By which a page's policy knows a style or a script."""
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
 
 
 def class_csv(

@@ -23,7 +23,7 @@ from styletools.errors import StyletoolsError
 COLUMNS_OF_KEY = ("pseudonym", "student", "label", "id", "prefix")
 LETTERS_OF_PSEUDONYM = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another
 SHORTEST_WORD = 3  # letters of a part of a name that is replaced
-DIGITS = 4  # of a number that is replaced
+FEWEST_DIGITS = 4  # of a number that is replaced
 
 
 class PseudonymError(StyletoolsError, ValueError):
@@ -144,10 +144,15 @@ class Pseudonyms:
         self.path.chmod(0o600)
 
 
+def name_pattern(student: str) -> re.Pattern[str]:
+    """A student's name and its words, wherever they stand as words of their own."""
+    return _pattern(Known("", student, ""))
+
+
 def _pattern(row: Known) -> re.Pattern[str]:
     """The whole name, its words, the login and the number, as words of their own."""
     login = re.sub(r"_(LATE_)?$", "", row.prefix).split("_")[0]
-    number = row.id if len(row.id) >= DIGITS else ""
+    number = row.id if len(row.id) >= FEWEST_DIGITS else ""
     whole = [row.student, one_line(row.student), row.label, login, number]
     words = [w for w in re.split(r"[^\w]+|_", row.student) if len(w) >= SHORTEST_WORD]
     names = sorted({name for name in (*whole, *words) if len(name) >= SHORTEST_WORD}, key=len)

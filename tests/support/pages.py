@@ -1,0 +1,31 @@
+"""Pages opened from disk in Chromium, cut off from the network."""
+
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def opened(browser, path: Path, **settings):
+    """A page from disk, in a browser window of its own.
+
+    Fails where the page asked for anything that is no file, or wrote an error to the console.
+    """
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})
+    strangers, errors = [], []
+
+    def only_files(route):
+        if route.request.url.startswith(("file:", "data:", "blob:")):
+            route.continue_()
+        else:
+            strangers.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", only_files)
+    page = context.new_page()
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(path.resolve().as_uri())
+    yield page
+    context.close()
+    assert not strangers, f"{path.name} asked for {strangers}"
+    assert not errors, f"{path.name}: {errors}"
