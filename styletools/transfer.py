@@ -230,10 +230,14 @@ def _load_pictures(
     content: Source | Tensor, style: Source | Tensor, config: TransferConfig
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Content, style and the picture to start from, each (1, 3, H, W)."""
-    if not isinstance(content, Tensor):
+    if isinstance(content, Tensor):
+        content = _as_float32("content", content)
+    else:
         content = load_image(content, config.max_size)
     size = (content.shape[-2], content.shape[-1])
-    if not isinstance(style, Tensor):
+    if isinstance(style, Tensor):
+        style = _as_float32("style", style)
+    else:
         style = load_image(style, size=size)
     if config.start == "noise":
         generator = torch.Generator().manual_seed(config.seed)
@@ -251,6 +255,16 @@ def _load_pictures(
         if not torch.isfinite(picture).all():
             raise ImageError(f"The {name} holds NaN or infinity, so it is no picture.")
     return content.detach(), style.detach(), start.detach()
+
+
+def _as_float32(name: str, picture: Tensor) -> Tensor:
+    """The picture of a caller, whose floats may be of another precision."""
+    if picture.dim() != 4 or picture.shape[:2] != (1, 3) or not picture.is_floating_point():
+        raise ImageError(
+            f"The {name} is a tensor {tuple(picture.shape)} of {picture.dtype}; give floats "
+            "(1, 3, H, W), normalised, as load_image makes them."
+        )
+    return picture.float()
 
 
 def _identity(

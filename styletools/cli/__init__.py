@@ -5,6 +5,8 @@ import hashlib
 import os
 import re
 import sys
+import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -35,9 +37,11 @@ class Group(click.Group):
     """Shows the kit's own errors as one message, not as a traceback."""
 
     def invoke(self, context: click.Context) -> Any:
-        """Exit with 2 where the kit says what is wrong."""
+        """Exit with 2 where the kit says what is wrong; a warning is a sentence, too."""
         try:
-            return super().invoke(context)
+            with warnings.catch_warnings():
+                warnings.showwarning = _say_warning
+                return super().invoke(context)
         except StyletoolsError as error:
             said = str(error)
         except OSError as error:
@@ -51,6 +55,10 @@ class Group(click.Group):
             said = f"Out of memory. {LESS_MEMORY} An interrupted run goes on from its checkpoint."
         click.echo(f"Error: {said}", err=True)
         context.exit(WRONG_INPUT)
+
+
+def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    click.echo(f"Warning: {message}", err=True)
 
 
 @click.group(cls=Group, epilog=EXIT_CODES)
@@ -129,7 +137,7 @@ def stylize(
             _save(place, error.result, content, style)
             checkpoint.unlink(missing_ok=True)
             raise _Failed(f"{error}", place) from None
-    shown = _save(place, result, content, style)
+    shown = _save_somewhere(place, result, content, style)
     backbone = result.environment["backbone"]
     steps, seconds = len(result.loss_history), result.seconds
     click.echo(f"{shown}: {steps} steps in {seconds:.1f} s on the {backbone} backbone.")
@@ -310,6 +318,21 @@ def _prepare(place: Path, overwrite: bool, restart: bool) -> Path:
             f"{result} is there already; give another -o, or --overwrite to replace it."
         )
     return checkpoint
+
+
+def _save_somewhere(place: Path, result: Any, content: str, style: str) -> Path:
+    """Write the results; where there is no room for them, the picture alone in another folder."""
+    from styletools.images import save_image
+
+    try:
+        return _save(place, result, content, style)
+    except OSError as error:
+        spare = Path(tempfile.mkdtemp(prefix="styletools-"), "picture.png")
+        save_image(result.image, spare)
+        raise StyletoolsError(
+            f"{place} cannot be written: {error.strerror or error}. The picture is in {spare}. "
+            "Make room, or give another -o."
+        ) from None
 
 
 def _save(place: Path, result: Any, content: str, style: str) -> Path:

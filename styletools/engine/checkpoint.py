@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -128,14 +129,32 @@ class Checkpoint:
     def __init__(self, path: Path | None, identity: Mapping[str, Any]) -> None:
         self.path, self.identity = path, identity
         self._saved = time.monotonic()
+        self._failed = False
 
     def save(self, state: State) -> None:
-        """Write the file, atomically, unless the state is in the middle of a line search."""
-        if self.path is not None and state.whole:
-            fields = {**vars(state), "target": state.target.detach(), "ended": None}
-            with atomic_path(self.path) as temporary:
-                torch.save({"identity": self.identity, "state": fields}, temporary)
-            self._saved = time.monotonic()
+        """Write the file, atomically, unless the state is in the middle of a line search.
+
+        Where there is no room for it, the run goes on, and a warning says so once.
+        """
+        if self.path is None or not state.whole:
+            return
+        fields = {**vars(state), "target": state.target.detach(), "ended": None}
+        self._saved = time.monotonic()
+        try:
+            with atomic_path(self.path) as temporary, open(temporary, "wb") as file:
+                torch.save({"identity": self.identity, "state": fields}, file)
+        except (OSError, RuntimeError) as error:
+            cause = error if isinstance(error, OSError) else error.__context__  # torch's own on top
+            if not isinstance(cause, OSError):
+                raise
+            if not self._failed:
+                warnings.warn(
+                    f"{self.path} cannot be written: {cause.strerror or cause}. The run goes on, "
+                    "but after an interruption it cannot go on from here. Make room, or choose "
+                    "another place.",
+                    stacklevel=2,
+                )
+            self._failed = True
 
     def save_if_due(self, state: State) -> None:
         """Write the file if the last one is ten seconds old."""

@@ -27,13 +27,19 @@ def resolve_device(name: str = "auto") -> torch.device:
     Raises:
         ConfigError: an unknown device, or one that this machine does not have.
     """
-    available = {"cpu": True, "cuda": torch.cuda.is_available()}
-    available["mps"] = torch.backends.mps.is_available()
+    counts = {
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+        "cpu": 1,
+    }
     if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
-    if not available.get(name.split(":")[0], False):
-        known = ", ".join(kind for kind, there in available.items() if there)
-        raise ConfigError(f"device is {name!r}; this machine has {known}. Use device='auto'.")
+        name = next(kind for kind, count in counts.items() if count)
+    known = [kind for kind, count in counts.items() if count]
+    known += [f"{kind}:{index}" for kind in known for index in range(counts[kind])]
+    if name not in known:
+        raise ConfigError(
+            f"device is {name!r}; this machine has {', '.join(known)}. Use device='auto'."
+        )
     return torch.device(name)
 
 

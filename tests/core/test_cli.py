@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import errno
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -336,3 +338,19 @@ def test_what_the_machine_lacks_is_said(run, photo, noise, monkeypatch, error, m
     done = run("stylize", photo, noise, "-o", "out", *QUICK)
     assert done.exit_code == 2
     assert message in " ".join(done.output.split())
+
+
+def test_where_results_have_no_room_the_picture_is_kept(run, photo, noise, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(runs, "save_run", full)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    result = run("stylize", photo, noise, "-o", "out", *QUICK)
+    assert result.exit_code == 2
+    [picture] = tmp_path.glob("styletools-*/picture.png")
+    assert f"out cannot be written: No space left on device. The picture is in {picture}." in (
+        result.output
+    )
+    Image.open(picture).load()

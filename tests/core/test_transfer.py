@@ -4,6 +4,7 @@ import gc
 import json
 import math
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from styletools import transfer
 from styletools.backbones import Backbone, load_backbone
 from styletools.config import TransferConfig
 from styletools.engine import checkpoint as checkpoints
+from styletools.engine import precision
 from styletools.errors import CheckpointError, ConfigError, ImageError
 from styletools.images import bundled, load_image, normalise
 from styletools.transfer import DivergedError, Ended, stylize
@@ -595,3 +597,58 @@ def test_settings_that_came_later_leave_the_keys_of_earlier_runs(pictures, backb
     assert checkpoints.identity_of({**settings, "clamp": True}, hashes, "3") != before
     assert checkpoints.identity_of({**settings, "normalise_filters": False}, hashes, "3") == before
     assert checkpoints.identity_of({**settings, "normalise_filters": True}, hashes, "3") != before
+
+
+# --- What a caller or a machine may do wrong -----------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_floats_of_another_precision_give_the_same_run(pictures, backbone, dtype):
+    content, style = (picture.half().float() for picture in pictures)  # exact in each precision
+    expected = stylize(content, style, SMALL, backbone=backbone)
+    found = stylize(content.to(dtype), style.to(dtype), SMALL, backbone=backbone)
+    assert found.image.dtype == torch.float32
+    assert torch.equal(found.image, expected.image)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda x: x.byte(), r"of torch\.uint8; give floats \(1, 3, H, W\)"),
+        (lambda x: x[0], r"The style is a tensor \(3, 32, 40\)"),
+        (lambda x: x.repeat(2, 1, 1, 1), r"\(2, 3, 32, 40\)"),
+        (lambda x: x[:, :1], r"\(1, 1, 32, 40\)"),
+    ],
+)
+def test_other_tensors_are_refused(pictures, backbone, change, said):
+    content, style = pictures
+    with pytest.raises(ImageError, match=said):
+        stylize(content, change(style), SMALL, backbone=backbone)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu", "meta", "CPU", "cpu:1", "xla", ""])
+def test_odd_devices_are_refused(device):
+    with pytest.raises(ConfigError, match=r"this machine has .*cpu.*Use device='auto'"):
+        precision.resolve_device(device)
+
+
+def test_a_full_disk_costs_the_checkpoint_and_not_the_run(
+    pictures, backbone, tmp_path, monkeypatch
+):
+    """A real limit of this process on the size of files, as a quota has it."""
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.0)
+    path = tmp_path / "run.checkpoint"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.warns(
+            UserWarning, match=r"run\.checkpoint cannot be written: .*Make room"
+        ) as w:
+            result = stylize(*pictures, SMALL, checkpoint=path, backbone=backbone)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert len(w) == 1
+    assert result.ended is Ended.FINISHED
+    assert list(tmp_path.iterdir()) == []
