@@ -17,7 +17,7 @@ from pygments.lexers import PythonLexer
 from styletools.course.handin import markdown
 from styletools.course.handin import report as model
 
-CODE_STYLE = "friendly"
+CODE_STYLE = "xcode"  # every colour has the contrast of WCAG AA on its ground
 FORMATTER = HtmlFormatter(style=CODE_STYLE, nowrap=True)
 TEMPLATES = Environment(
     loader=PackageLoader("styletools.course.handin", ""),
