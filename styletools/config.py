@@ -62,7 +62,7 @@ OPTIMIZERS = ("adam", "lbfgs")
 CONVENTIONS = ("course", "paper")
 POOLINGS = ("max", "avg")
 PRECISIONS = ("auto", "float32", "bfloat16")
-LATER_SETTINGS = {"clamp": False, "normalise_filters": False}
+LATER_SETTINGS = {"clamp": False, "normalise_filters": False, "picture_tolerance": 0.0}
 """Settings that came later, as runs from before them were: those keep their keys."""
 
 
@@ -110,6 +110,11 @@ class TransferConfig:
     tolerance: float = _setting(
         0.0, "A size is done when ten steps lower its loss by less than this share. 0: never."
     )
+    picture_tolerance: float = _setting(
+        0.0,
+        "A size is done when ten steps change the picture by less than this, in levels of 0 to 255 "
+        "and on average. 0: never. If `tolerance` is set too, both must hold.",
+    )
     clamp: bool = _setting(
         False, "Keep the picture's values between black and white at each step, as it is saved."
     )
@@ -139,6 +144,7 @@ class TransferConfig:
         for name in ("content_weight", "style_weight", "tv_weight"):
             _check_number(name, getattr(self, name), low=0.0)
         _check_number("tolerance", self.tolerance, low=0.0, high=0.99)
+        _check_number("picture_tolerance", self.picture_tolerance, low=0.0, high=255.0)
         _check_number("learning_rate", self.learning_rate, low=0.0, open_low=True, high=10.0)
         _check_integer("steps", self.steps, low=1, high=10_000_000)
         _check_integer("levels", self.levels, low=1, high=8)
@@ -163,6 +169,11 @@ class TransferConfig:
                 "Content weight and style weight are both 0, so nothing would be optimised; "
                 "give content_weight, or style_weight and one of style_weights, more than 0."
             )
+
+    @property
+    def may_end_early(self) -> bool:
+        """Whether a run with these settings may be done before its last step."""
+        return bool(self.tolerance or self.picture_tolerance)
 
     @property
     def has_normalised_filters(self) -> bool:
@@ -255,7 +266,9 @@ ASSIGNMENT = _assignment()
 EXPERIMENTS = ASSIGNMENT.replace(steps=COURSE["experiments"]["steps"])
 """The base run of lesson 4: the assignment's, with the steps that a laptop has time for."""
 
-FAST = TransferConfig(optimizer="lbfgs", steps=150, levels=3, tolerance=0.4, precision="auto")
+FAST = TransferConfig(
+    optimizer="lbfgs", steps=150, levels=3, picture_tolerance=5.0, precision="auto"
+)
 """The same losses by L-BFGS, the paper's optimiser, coarse to fine: far sooner there."""
 
 PRESETS: dict[str, TransferConfig] = {"assignment": ASSIGNMENT, "fast": FAST}

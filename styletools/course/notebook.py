@@ -59,7 +59,8 @@ class Progress:
         self.step = 0
         self.pictures: dict[int, Image.Image] = {}
         self._handle: Any = None
-        self._started = self._shown = time.monotonic()
+        self._shown = time.monotonic()
+        self._size: tuple[int, ...] = ()
 
     def __call__(self, record: Step) -> None:
         """One step of `stylize`."""
@@ -81,11 +82,13 @@ class Progress:
         if self.step % self.show_every == 0:
             self.pictures[self.step] = to_image(target)
         now, last = time.monotonic(), self.step == self.steps
+        if target.shape != self._size:  # the pace is that of the present size
+            self._size, self._began, self._first = target.shape, now, self.step
         if last or now - self._shown > 0.5:
             self._shown = now
             value = float(total.detach() if isinstance(total, Tensor) else total)
-            left = (now - self._started) / self.step * (self.steps - self.step)
-            rest = "" if last else f", {left:.0f} s left"
+            pace = (now - self._began) / max(1, self.step - self._first)
+            rest = "" if last else f", at most {pace * (self.steps - self.step):.0f} s left"
             self._say(f"step {self.step} of {self.steps}: loss {value:.3g}{rest}")
 
     def _say(self, text: str) -> None:

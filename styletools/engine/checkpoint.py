@@ -28,7 +28,7 @@ class Ended(StrEnum):
     """Why a run ended."""
 
     FINISHED = "finished"  # all its steps are done
-    FLAT = "flat"  # the loss hardly fell any more
+    FLAT = "flat"  # the loss hardly fell any more, or the picture hardly changed
     CONVERGED = "converged"  # L-BFGS finds no lower loss
     STOPPED = "stopped"  # by the callback
     INTERRUPTED = "interrupted"  # by Ctrl-C
@@ -73,6 +73,7 @@ class State:
         precision: in which the convolutions run now.
         level: the size that the run works at; 0 is the smallest.
         phase_began: the steps done before the present phase.
+        earlier: the picture to hand over as it was at `earlier_step`, ten steps ago or less.
         reason: why the full size ended, once the last steps in float32 have begun.
         detail: more about that, or about why the run ended.
         history: a row for each step.
@@ -88,6 +89,8 @@ class State:
     precision: str
     level: int = 0
     phase_began: int = 0
+    earlier: Tensor | None = None
+    earlier_step: int = 0
     reason: str = ""
     detail: str = ""
     history: list[Row] = field(default_factory=list)

@@ -10,12 +10,12 @@ from torch import Tensor
 from styletools.config import TransferConfig
 from styletools.engine.checkpoint import Ended, State
 from styletools.engine.optimisers import LBFGS, Adam, PhaseOver, in_range
-from styletools.images import enlarge, shrink
+from styletools.images import denormalise, enlarge, shrink
 
 MAX_GAIN = 4.0  # of a picture's detail: a blurred photograph's noise should not become visible
 MIN_LEVEL_SIDE = 48  # pixels; in smaller pictures the deep layers see nothing but the border
 SMALL_STEPS = 20  # at most, at each size but the full one
-FLAT_STEPS = 10  # the loss is flat where so many steps lower it by less than `tolerance`
+FLAT_STEPS = 10  # over which `tolerance` and `picture_tolerance` look
 ENDING_STEPS = 5  # in float32, after a lower precision
 
 
@@ -23,8 +23,8 @@ class Schedule:
     """The phases of a run, and the pictures of each.
 
     A phase is a size, smallest first, and where the precision is low, a few steps in float32 at the
-    end. A phase ends when its steps are used, when its loss is flat, or when L-BFGS finds no lower
-    loss; in a low precision the same size then goes on in float32.
+    end. A phase ends when its steps are used, when its loss is flat, when its picture stands still,
+    or when L-BFGS finds no lower loss; in a low precision the same size then goes on in float32.
 
     Args:
         content: (1, 3, H, W), normalised.
@@ -63,7 +63,7 @@ class Schedule:
         left = self.config.steps - state.phase_began
         if state.level < len(self._details):  # half of what is left, at the most
             return state.phase_began + min(left // 2, SMALL_STEPS)
-        if state.reason and self.config.tolerance:
+        if state.reason and self.config.may_end_early:
             return state.phase_began + min(left, ENDING_STEPS)
         return self.config.steps - (ENDING_STEPS if self._ending_due(state) else 0)
 
@@ -74,7 +74,7 @@ class Schedule:
 
     def advance(self, state: State, optimiser: Adam | LBFGS) -> bool:
         """Where a phase is over, begin the next, or end the run; tell whether it was over."""
-        ended, detail = self._phase_ended(state, optimiser.stuck)
+        ended, detail = self._phase_ended(state, optimiser)
         if ended is None:
             return False
         picture = optimiser.image
@@ -88,7 +88,7 @@ class Schedule:
         else:
             state.ended, state.detail = ended, detail
             return True
-        state.phase_began = len(state.history)
+        state.phase_began, state.earlier = len(state.history), None
         optimiser.begin(picture)
         return True
 
@@ -104,22 +104,46 @@ class Schedule:
         larger = enlarge(picture, detail) + detail
         return in_range(larger) if self.config.clamp else larger
 
-    def _phase_ended(self, state: State, stuck: bool) -> tuple[Ended | None, str]:
-        if stuck:
+    def _phase_ended(self, state: State, optimiser: Adam | LBFGS) -> tuple[Ended | None, str]:
+        if optimiser.stuck:
             why = "L-BFGS finds no lower loss, from a fresh start either"
             return Ended.CONVERGED, f"at step {len(state.history)} {why}"
-        if self._flat(state):
-            fall = f"{100 * self.config.tolerance:g} %"
-            return Ended.FLAT, f"the last {FLAT_STEPS} steps lowered the loss by less than {fall}"
+        if why := self._done(state, optimiser.image):
+            return Ended.FLAT, f"the last {FLAT_STEPS} steps {why}"
         if len(state.history) < self.limit(state):
             return None, ""
         return Ended(state.reason or Ended.FINISHED), state.detail
 
+    def _done(self, state: State, picture: Tensor) -> str:
+        """What the last ten steps did no more; empty unless all tolerances that are set hold."""
+        config, reasons = self.config, []
+        if config.picture_tolerance:
+            if not self._still(state, picture):
+                return ""
+            change = f"{config.picture_tolerance:g} of 255 levels"
+            reasons.append(f"changed the picture by less than {change}")
+        if config.tolerance:
+            if not self._flat(state):
+                return ""
+            reasons.append(f"lowered the loss by less than {100 * config.tolerance:g} %")
+        return " and ".join(reasons)
+
     def _flat(self, state: State) -> bool:
         totals = [row["total"] for row in state.history[state.phase_began :]]
-        if not self.config.tolerance or len(totals) <= FLAT_STEPS:
+        if len(totals) <= FLAT_STEPS:
             return False
         return min(totals) > (1 - self.config.tolerance) * min(totals[:-FLAT_STEPS])
+
+    def _still(self, state: State, picture: Tensor) -> bool:
+        """Whether the picture hardly changed; looks at it every ten steps."""
+        step, earlier = len(state.history), state.earlier
+        if earlier is not None and step < state.earlier_step + FLAT_STEPS:
+            return False
+        state.earlier, state.earlier_step = picture.clone(), step
+        if earlier is None:
+            return False
+        change = (denormalise(picture) - denormalise(earlier)).abs().mean()
+        return float(255 * change) < self.config.picture_tolerance
 
     def _ending_due(self, state: State) -> bool:
         return self.exact_ending and state.precision != "float32"

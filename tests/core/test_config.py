@@ -60,9 +60,11 @@ def test_filters_go_with_the_divisors_unless_they_are_named():
 
 def test_settings_saved_before_a_setting_came_mean_what_they_meant():
     before = TransferConfig(convention="paper").to_dict()
-    assert (before.pop("normalise_filters"), before.pop("clamp")) == (None, False)
+    for name in ("normalise_filters", "clamp", "picture_tolerance"):
+        del before[name]
     config = TransferConfig.from_dict(before)
     assert (config.has_normalised_filters, config.clamp) == (False, False)
+    assert not config.may_end_early
 
 
 def test_every_setting_has_help():
@@ -86,6 +88,7 @@ def test_every_setting_has_help():
         ({"seed": -1}, "seed is -1"),
         ({"optimizer": "sgd"}, "optimizer is 'sgd'; choose one of adam, lbfgs"),
         ({"convention": "mine"}, "convention is 'mine'; choose one of course, paper"),
+        ({"picture_tolerance": -1}, "picture_tolerance is -1; give a number 0 or more and at most"),
         ({"normalise_filters": "yes"}, "normalise_filters is 'yes'; choose one of False, True"),
         ({"pooling": "mean"}, "pooling is 'mean'; choose one of max, avg"),
         ({"style_weights": {"conv1": 1}}, "Unknown layer 'conv1'; .* conv1_1, conv1_2"),

@@ -1,6 +1,7 @@
 """The optimisation against a literal version of the assignment's loop, and its stops and faults."""
 
 import gc
+import itertools
 import json
 import math
 import os
@@ -21,7 +22,7 @@ from styletools.config import TransferConfig
 from styletools.engine import checkpoint as checkpoints
 from styletools.engine import precision
 from styletools.errors import CheckpointError, ConfigError, ImageError
-from styletools.images import bundled, load_image, normalise
+from styletools.images import IMAGENET_MEAN, IMAGENET_STD, bundled, load_image, normalise
 from styletools.transfer import DivergedError, Ended, stylize
 
 SMALL = TransferConfig(max_size=48, steps=6, style_weight=1e3, backbone="small")
@@ -497,6 +498,28 @@ def test_a_flat_loss_ends_the_run(pictures, backbone):
     assert all(lowest[end] <= 0.8 * lowest[end - 10] for end in range(10, steps - 2))
 
 
+def test_a_picture_that_stands_still_ends_the_run(pictures, backbone, tmp_path):
+    config, seen = SMALL.replace(steps=101, learning_rate=0.03), []
+    stylize(*pictures, config, lambda step: seen.append(step.image.clone()), backbone=backbone)
+    mean, deviation = (torch.tensor(v)[:, None, None] for v in (IMAGENET_MEAN, IMAGENET_STD))
+    levels = [255 * (image * deviation + mean).clamp(0, 1) for image in seen[::10]]
+    changes = [float((b - a).abs().mean()) for a, b in itertools.pairwise(levels)]
+    tolerance = sum(sorted(changes)[4:6]) / 2
+    ends = 10 * (1 + next(i for i, change in enumerate(changes) if change < tolerance))
+    assert 10 < ends < 100, changes
+    config = config.replace(picture_tolerance=tolerance)
+    result = stylize(*pictures, config, backbone=backbone)
+    assert (result.ended, len(result.loss_history)) == (Ended.FLAT, ends)
+    assert torch.equal(result.image, seen[ends])
+    assert result.detail.startswith("the last 10 steps changed the picture by less than ")
+    both = stylize(*pictures, config.replace(tolerance=1e-4), backbone=backbone)
+    assert (both.ended, len(both.loss_history)) == (Ended.FINISHED, 101)  # the loss still falls
+    place = tmp_path / "checkpoint"
+    stylize(*pictures, config, lambda step: step.step == ends - 3, place, backbone)
+    resumed = stylize(*pictures, config, None, place, backbone)
+    assert torch.equal(resumed.image, result.image)
+
+
 def test_a_low_precision_ends_in_float32(pictures, backbone, monkeypatch):
     seen = []
     plain = transfer.Objective.__call__
@@ -591,6 +614,7 @@ def test_the_papers_divisors_bring_the_papers_filters(pictures, backbone):
 def test_settings_that_came_later_leave_the_keys_of_earlier_runs(pictures, backbone):
     settings = SMALL.replace(normalise_filters=False).to_dict()
     assert (settings.pop("clamp"), settings.pop("normalise_filters")) == (False, False)
+    assert settings.pop("picture_tolerance") == 0
     hashes = {"content": "0", "style": "1", "start": "2"}
     before = checkpoints.identity_of(settings, hashes, "3")
     assert checkpoints.identity_of({**settings, "clamp": False}, hashes, "3") == before

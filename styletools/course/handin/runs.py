@@ -44,7 +44,8 @@ MOST_BASES, MOST_STEPS = 20, 1_000_000  # of runs that may be a student's own ba
 RUN_PICTURES = "pictures"  # a folder beside the runs: what they were made of, named by hash
 COMPARED = (
     "content_weight", "style_weight", "style_weights", "content_layers", "tv_weight", "steps",
-    "optimizer", "learning_rate", "start", "levels", "tolerance", "convention", "clamp",
+    "optimizer", "learning_rate", "start", "levels", "tolerance", "picture_tolerance",
+    "convention", "clamp",
 )  # fmt: skip
 KNOBS = ("content_weight", "style_weight", "style_weights", "learning_rate")
 
@@ -390,7 +391,7 @@ def _faults(name: str, record: Record, history: History) -> Iterator[Fault]:
     elif history["size"][-1] < SMALLEST_SIDE:
         text = f"A picture of {history['size'][-1]:g} pixels is too small to show anything"
         yield Fault("too small", f"{text}; {SMALLEST_SIDE} are the least.")
-    bounded = ended is Ended.FINISHED and not config.tolerance
+    bounded = ended is Ended.FINISHED and not config.may_end_early
     if rows > config.steps or (bounded and rows < config.steps):
         text = f"{HISTORY} has {rows} rows, but the run has {config.steps} steps."
         yield Fault("rows", text)

@@ -36,7 +36,9 @@ HELP: dict[str, str] = {field.name: field.metadata["help"] for field in fields(T
     "to be found again.",
     "seed": "Which noise the painting starts from: another seed, another picture.",
     "tolerance": "A size is done when ten steps lower its loss by less than this share. Larger: "
-    "sooner done, less style. 0: all steps.",
+    "sooner done, less style. 0: never.",
+    "picture_tolerance": "A size is done when ten steps change the picture by less than so many "
+    "of its 255 levels, on average. Larger: sooner done, less style. 0: never.",
     "backbone": "The network that judges the picture: vgg19 is the paper's; small is ten times "
     "faster and coarser; torchvision is 548 MB to download.",
     "pooling": "How the network shrinks its maps. avg: smoother strokes; max: harder edges.",
@@ -203,7 +205,7 @@ class Settings(ipywidgets.VBox):
             return
         old, new = BASE_OF[change["old"]], BASE_OF[change["new"]]
         with self._in_one():
-            for name in ("steps", "levels", "tolerance"):
+            for name in ("steps", "levels", "picture_tolerance"):
                 if self.knobs[name].value == getattr(old, name):
                     self.knobs[name].value = getattr(new, name)
 
@@ -282,8 +284,8 @@ def paper_settings(config: TransferConfig) -> TransferConfig:
 PAPERS = ("convention", "content_weight", "style_weight", "content_layers")
 RUN = ("optimizer", "steps", "learning_rate", "max_size", "start", "seed")
 MORE = (
-    "levels", "tolerance", "tv_weight", "clamp", "content_layers", "convention",
-    "backbone", "pooling", "normalise_filters", "precision", "max_memory", "device",
+    "levels", "picture_tolerance", "tolerance", "tv_weight", "clamp", "content_layers",
+    "convention", "backbone", "pooling", "normalise_filters", "precision", "max_memory", "device",
 )  # fmt: skip
 
 
@@ -304,7 +306,8 @@ def _knobs(config: TransferConfig) -> dict[str, Any]:
         "start": _choice("start from", "start", STARTS),
         "seed": _knob("seed", "seed", step=1),
         "levels": _knob("sizes", "levels", 1, 5, step=1),
-        "tolerance": _knob("tolerance", "tolerance", 0, 0.9, step=0.05),
+        "picture_tolerance": _knob("done at levels", "picture_tolerance", 0, 10, step=0.25),
+        "tolerance": _knob("done at loss", "tolerance", 0, 0.9, step=0.05),
         "tv_weight": _knob("smoothing", "tv_weight"),
         "clamp": _choice("values", "clamp", (("free", False), ("black to white", True))),
         "content_layers": _choice("content layer", "content_layers", layers),

@@ -243,7 +243,7 @@ class Studio(ipywidgets.VBox):
     def _show_step(self) -> None:
         row, config = self._rows[-1], self._config
         step, left = int(row["step"]), self._forecast.seconds_left()
-        about = "at most " if config.tolerance else ""
+        about = "at most " if config.may_end_early else ""
         time_left = f" · {about}{duration(left)} left" if left is not None else ""
         text = f"Step {step} of {config.steps} · {row['size']:.0f} px{time_left}"
         self._follow(text, step / config.steps)
