@@ -93,7 +93,7 @@ class Answer:
     Attributes:
         lesson: such as "02_gram".
         grade_id: such as "gram_matrix".
-        source: the student's, as it can be run: without magics, with the helpers it needs.
+        source: the student's.
         found_by: "cell id", "grade_id", "name", or, for a text, "prompt".
     """
 
@@ -101,6 +101,38 @@ class Answer:
     grade_id: str
     source: str
     found_by: str
+
+
+@dataclass(frozen=True)
+class Code:
+    """A code cell that is run.
+
+    Attributes:
+        label: as errors name it, such as "cell 7".
+        source: the student's.
+        checks: TODOs whose check stands in it.
+        identity: of its cell in the notebook that is graded, such as "run-2-7".
+    """
+
+    label: str
+    source: str
+    checks: tuple[str, ...] = ()
+    identity: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A notebook that is run to be graded.
+
+    Attributes:
+        name: its file's.
+        wanted: TODOs that are judged by what it defines.
+        cells: as far as they are needed.
+    """
+
+    name: str
+    wanted: tuple[str, ...]
+    cells: tuple[Code, ...]
 
 
 @dataclass(frozen=True)
@@ -112,6 +144,7 @@ class Submission:
         path: where it came from.
         answers: {(lesson, grade_id): answer}, of code and of written answers.
         notes: what was discarded or looks odd.
+        notebooks: those of the lessons, which are run.
         refused: why nothing of it could be read, if so.
         pictures: {name: SHA-256 in hexadecimal digits} of the picture files in it.
         runs: likewise, of the files that describe runs.
@@ -126,6 +159,7 @@ class Submission:
     pictures: Mapping[str, str] = field(default_factory=dict)
     runs: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    notebooks: tuple[Run, ...] = ()
 
     def __post_init__(self) -> None:
         _make_writable(self)

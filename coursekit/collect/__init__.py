@@ -27,7 +27,7 @@ from coursekit.collect.layouts import Handin, find_handins
 from coursekit.collect.one_notebook.find import find_single, single_answers
 from coursekit.collect.saved import Book, read_book
 from coursekit.course import Course, this_course
-from coursekit.records import Submission
+from coursekit.records import Run, Submission
 
 SHOWN_FILES = 8
 
@@ -63,7 +63,11 @@ def submission_of(handin: Handin, material: Material, course: Course | None = No
             raise SubmissionError(material.refused)
         books, notes = _books(material)
         found = find_single(books, course, handin.single)
-        answers, remarks = single_answers(books, found) if found else find_answers(books, course)
+        if found:
+            answers, remarks = single_answers(books, found)
+            runs: tuple[Run, ...] = ()
+        else:
+            answers, remarks, runs = find_answers(books, course)
         notes += [*remarks, *discarded(books, course)]
     except SubmissionError as error:
         return refused(refused=str(error))
@@ -78,6 +82,7 @@ def submission_of(handin: Handin, material: Material, course: Course | None = No
         pictures=material.digests(PICTURES),
         runs=material.digests(RUN_FILES),
         files=material.files,
+        notebooks=runs,
     )
 
 

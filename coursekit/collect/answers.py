@@ -9,13 +9,13 @@ notebook, as for whoever runs it from the top. What did not win is noted.
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from coursekit.collect.helpers import bound_names, helpers_for
-from coursekit.collect.magics import parsed, plain_python
-from coursekit.collect.saved import Book, Cell, words
+from coursekit.collect.helpers import bound_names
+from coursekit.collect.magics import FENCE, parsed, plain_python
+from coursekit.collect.saved import Book, Cell, code_cells, words
 from coursekit.course import Course, Key, Question
-from coursekit.records import Answer
+from coursekit.records import Answer, Code, Run
 
 FOUND_BY = ("name", "prompt", "grade_id", "cell id")  # later is surer
 EMPTY, BROKEN, ANSWERED = 0, 1, 2
@@ -44,29 +44,32 @@ class _Candidate:
 
 def find_answers(
     books: Iterable[Book], course: Course
-) -> tuple[dict[Key, Answer], tuple[str, ...]]:
-    """Find each answer of a student.
+) -> tuple[dict[Key, Answer], tuple[str, ...], tuple[Run, ...]]:
+    """Find each answer of a student, and the notebooks that are run to grade them.
 
     Args:
         books: the student's notebooks.
         course: what was handed out.
 
     Returns:
-        {(lesson, grade_id): answer}, of those that are there; and what is worth a note.
+        {(lesson, grade_id): answer}, of those that are there; what is worth a note; and what is
+        to be run.
     """
     books = list(books)
     homes = {book.name: _homes(book, course) for book in books}
     answers: dict[Key, Answer] = {}
     notes: list[str] = []
+    chosen: dict[str, _Candidate] = {}
     for question in course.questions:
         found = sorted(_candidates(question, books, homes, course), key=lambda c: c.rank)
         if found:
             best = found[-1]
             notes += _remarks(question, best, found[:-1])
-            source, remarks = _complete(question, best, books, course)
-            notes += [f"{question.name}: {remark}" for remark in remarks]
+            source = _without_stub(question, best.source)
             answers[question.key] = Answer(question.lesson, question.name, source, best.found_by)
-    return answers, tuple(notes)
+            if question.names:
+                chosen[question.name] = best
+    return answers, tuple(notes), tuple(_runs(books, chosen, homes, course))
 
 
 def discarded(books: Iterable[Book], course: Course) -> Iterator[str]:
@@ -191,20 +194,79 @@ def _remarks(question: Question, best: _Candidate, others: list[_Candidate]) -> 
         yield f"{question.name}: answered more than once; {best.where} counts, not {places}."
 
 
-def _complete(
-    question: Question, best: _Candidate, books: list[Book], course: Course
-) -> tuple[str, list[str]]:
-    """The answer as it can be run: without magics, with the helpers that it needs."""
-    if not question.names:
-        stub = re.escape(question.stub)
-        return re.sub(rf"^\s*{stub}\s*\n\n(?=\S)", "", best.source), []
-    source, removed = plain_python(best.source)
-    remarks = [f"taken out: {', '.join(dict.fromkeys(removed))}."] if removed else []
-    if best.worth != ANSWERED:
-        return source, remarks
-    own = {w.cell_id for w in course.questions}
-    helpers, names = helpers_for(source, best.book, own, course.statements)
-    if names:
-        remarks.append(f"taken along from other cells of the student: {', '.join(names)}.")
-        source = f"{helpers}\n\n\n{source}"
-    return source, remarks
+def _without_stub(question: Question, source: str) -> str:
+    """A written answer without the text that stood in its cell."""
+    if question.names:
+        return source
+    return re.sub(rf"^\s*{re.escape(question.stub)}\s*\n\n(?=\S)", "", source)
+
+
+# --- The notebooks that are run -------------------------------------------------------------------
+
+
+def _runs(
+    books: list[Book],
+    best: Mapping[str, _Candidate],
+    homes: Mapping[str, Mapping[str, int]],
+    course: Course,
+) -> Iterator[Run]:
+    """Those in which something is answered, in the lessons' order."""
+    wanted: dict[str, list[str]] = {}
+    for todo in course.todos:
+        known = [book for book in books if homes[book.name].get(todo.lesson)]
+        found = best.get(todo.name)
+        home = max(known, key=lambda b: (homes[b.name][todo.lesson], b.age, b.name), default=None)
+        book = found.book if found is not None and found.worth else home
+        if book is not None and (_is_touched(book, course) or (found and found.worth)):
+            wanted.setdefault(book.name, []).append(todo.name)
+    for number, (name, todos) in enumerate(wanted.items()):
+        [book] = [one for one in books if one.name == name]
+        extra = {c.position for c in best.values() if c.book is book}
+        cells = _cells(book, course, todos, extra)
+        numbered = (replace(c, identity=f"run-{number}-{i}") for i, c in enumerate(cells))
+        yield Run(name, tuple(todos), tuple(numbered))
+
+
+def _is_touched(book: Book, course: Course) -> bool:
+    """Whether there is any code in it that was not handed out."""
+    return any(not _is_given(cell, course) for _, cell in code_cells(book))
+
+
+def _is_given(cell: Cell, course: Course) -> bool:
+    if cell.source in course.handed_out.values() or not cell.source.strip():
+        return True
+    return any(_same(cell.source, question.stub) for question in course.todos)
+
+
+def _cells(book: Book, course: Course, todos: list[str], extra: set[int]) -> Iterator[Code]:
+    """The code, up to the last cell that is a check's place or the student's own.
+
+    Args:
+        book: the notebook.
+        course: what was handed out.
+        todos: that are judged in it.
+        extra: positions of cells that are no code, and are read as such.
+    """
+    found: list[Code] = []
+    end = 0
+    given = [todo for todo in todos if any(_is_check(todo, cell) for cell in book.cells)]
+    for position, cell in enumerate(book.cells):
+        if cell.kind != "code" and position not in extra:
+            continue
+        source = cell.source
+        if fenced := FENCE.match(source):
+            source = fenced[1]
+        checks = tuple(
+            todo
+            for todo in todos
+            if (_is_check(todo, cell) if todo in given else f"check_{todo}(" in source)
+        )
+        found.append(Code(f"cell {position + 1}", source, checks))
+        if checks or not _is_given(cell, course):
+            end = len(found)
+    yield from found[:end]
+
+
+def _is_check(todo: str, cell: Cell) -> bool:
+    name = f"check_{todo}"
+    return cell.grade_id == name or any(one.endswith(f"-{name}") for one in cell.ids)

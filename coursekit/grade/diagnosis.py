@@ -4,10 +4,11 @@ The check runs in the sandbox (see `inside/diagnose.py`); what comes back from t
 student's hands.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coursekit.grade.kits import INSIDE
+from coursekit.records import Run
 from coursekit.sandbox import Sandbox
 
 SECONDS = 60
@@ -24,27 +25,33 @@ class Told:
     message: str
 
 
-def diagnose(answers: Mapping[str, str], needs: Iterable[str], sandbox: Sandbox) -> dict[str, Told]:
-    """Run the checks on some answers.
+def diagnose(runs: Sequence[Run], sandbox: Sandbox) -> dict[str, Told]:
+    """Run notebooks, and in them the checks on what is wanted of each.
 
     Args:
-        answers: {TODO: source}.
-        needs: earlier TODOs that they may call; they get the kit's own.
+        runs: the notebooks.
         sandbox: with the whole kit in it, see `kits.write_whole_kit`.
 
     Returns:
         {TODO: what its check says}; one whose check comes to no end is missing.
     """
     told: dict[str, Told] = {}
-    waiting = dict(answers)
+    waiting = [name for run in runs for name in run.wanted]
     while waiting:
-        request = {"answers": waiting, "needs": list(needs)}
+        request = {
+            "runs": [
+                {
+                    "wanted": [name for name in run.wanted if name in waiting],
+                    "cells": [[cell.label, cell.source, cell.checks] for cell in run.cells],
+                }
+                for run in runs
+            ]
+        }
         for line in sandbox.call(INSIDE / "diagnose.py", request, SECONDS):
             if isinstance(line, list) and len(line) == 4 and line[1] in STATUSES:
                 name, status, code, message = map(str, line)
                 if name in waiting:
                     told[name] = Told(status, code[:LONGEST_CODE], message[:LONGEST_MESSAGE])
-        waiting = {name: source for name, source in waiting.items() if name not in told}
-        if waiting:
-            waiting.pop(next(iter(waiting)))  # it ended the process; the others have another try
+        waiting = [name for name in waiting if name not in told]
+        waiting = waiting[1:]  # the first ended the process; the others have another try
     return told

@@ -1,19 +1,22 @@
 """Grades a submission: one student's answers → `Grade`; many students': see `pool`.
 
 What a student's answers print is compared in another process, at a seed that nobody knew before
-(see `rebuild`). All answers run in one kernel. One that fails there without being the first is run
-again where it is the first, and one that ends or blocks the kernel is run a second time: what
-one answer does to torch, or to the kernel, takes no points from another.
+(see `rebuild`). All notebooks of a student run in one kernel, one after the other, and what a
+notebook defines is asked when it has run. A cell that ends or blocks the kernel is left out when it
+is run again: what one answer does to the kernel takes no points from another.
 """
 
+import contextlib
 import json
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from coursekit.collect.one_notebook.find import read_single_todos
 from coursekit.course import NOTEBOOKS, Question, course_digest, pictures_handed_out
@@ -26,13 +29,17 @@ from coursekit.grade.rebuild import (
     is_stub,
     read_todos,
     rebuild,
+    rebuild_runs,
     verdict_id,
 )
 from coursekit.inside import verdicts
-from coursekit.records import SINGLE, Grade, Outcome, Status, Submission
+from coursekit.records import SINGLE, Grade, Outcome, Run, Status, Submission
 from coursekit.sandbox import WORK, Plain, Sandbox, choose
 
 LOST = ("timed out", "died", "out of memory", "not reached")
+MOST_LATER = 3  # values of a name below its check
+REMEDY = "No points are lost: a person decides."
+MOST_RUNS = 5  # of a notebook
 TRIES = 2  # of an answer that ends or blocks the kernel, and of a kernel that does not start
 NO_MEMORY = ("MemoryError", "allocate memory", "not enough memory")
 ENDS = 4  # of a picture's name, at which the kernel is shown it
@@ -49,6 +56,7 @@ class Judged:
         report: what the kernel reports of names, if the TODO asks for it.
         started: whether the kernel got ready for it.
         others: results of the answer's other cells.
+        later: it is not what stood where the check stands.
     """
 
     parts: Mapping[str, CellResult]
@@ -56,6 +64,7 @@ class Judged:
     report: CellResult | None
     started: bool
     others: tuple[CellResult, ...] = ()
+    later: bool = False
 
     @property
     def cells(self) -> list[CellResult]:
@@ -139,7 +148,10 @@ class Grader:
         elif submission.refused:
             outcomes = [self.unknown(todo, submission.refused, Status.REFUSED) for todo in todos]
         else:
-            outcomes = self._outcomes(submission, todos)
+            outcomes, later = self._outcomes(submission, todos)
+            says = "a definition below its check counts."
+            remarks = tuple(f"{name}: {says}" for name in later)
+            submission = replace(submission, notes=(*submission.notes, *remarks))
         return Grade(submission.student, tuple(outcomes), submission.notes, self.sandbox.name)
 
     def todos_of(self, lesson: str = "") -> tuple[Question, ...]:
@@ -150,25 +162,131 @@ class Grader:
 
     # --- Running ---------------------------------------------------------------------------------
 
-    def _outcomes(self, submission: Submission, todos: Sequence[Question]) -> list[Outcome]:
-        found = {key: answer.source for key, answer in submission.answers.items()}
-        answers = {
-            todo.name: found[todo.key]
+    def _outcomes(
+        self, submission: Submission, todos: Sequence[Question]
+    ) -> tuple[list[Outcome], list[str]]:
+        """What becomes of each TODO, and those of which a later definition counts."""
+        runs = _of(submission.notebooks, {todo.name for todo in todos})
+        answers = {todo.name: submission.answers.get(todo.key) for todo in todos}
+        stubs = {
+            todo.name
             for todo in todos
-            if todo.key in found and not is_stub(found[todo.key], todo.stub)
+            if (answer := answers[todo.name]) is None or is_stub(answer.source, todo.stub)
         }
+        asked = {name for run in runs for name in run.wanted}
         with tempfile.TemporaryDirectory(prefix="coursekit-pictures-") as folder:
             pictures: dict[str, Path] = {}
-            if submission.pictures and set(verdicts.REPORTED) & set(answers):
+            if submission.pictures and set(verdicts.REPORTED) & (asked or {*answers}):
                 pictures = ownpictures.unpack_pictures(submission.files, Path(folder))
-            judged = self._judge(answers, pictures)
-            told = self._diagnoses(answers, judged)
-            return [
-                self._outcome(todo, judged[todo.name], told.get(todo.name), submission, pictures)
-                if todo.name in judged
-                else self._nothing(todo, "The answer is as it was handed out, or not there.")
-                for todo in todos
-            ]
+            if submission.single:
+                sources = {n: a.source for n, a in answers.items() if a and n not in stubs}
+                judged, told = self._judge(sources, pictures), {}
+            else:
+                judged = self._judge_runs(runs, pictures)
+                told = self._diagnoses(runs, judged)
+            outcomes = []
+            for todo in todos:
+                name = todo.name
+                if name not in judged or (name in stubs and _defines_nothing(judged[name])):
+                    says = "The answer is as it was handed out, or not there."
+                    outcomes.append(self._nothing(todo, says))
+                    continue
+                one = self._outcome(todo, judged[name], told.get(name), submission, pictures)
+                outcomes.append(one)
+        return outcomes, [name for name, one in judged.items() if one.later]
+
+    def _judge_runs(self, runs: Sequence[Run], pictures: Mapping[str, Path]) -> dict[str, Judged]:
+        """Run the notebooks, together as long as none of them harms the kernel."""
+        if not runs:
+            return {}
+        sandbox = self.sandbox.furnished(self._folder / "kernel", _in_work(pictures))
+        final: dict[str, Judged] = {}
+        skipped: dict[str, CellResult] = {}
+        later: dict[str, int] = {}
+        results = self._run_notebooks(runs, _all_of(runs), (), sandbox)
+        for run in runs:
+            found = {name: self._judged(name, results) for name in run.wanted}
+            if results["setup"].passed and not any(one.lost for one in found.values()):
+                final |= found
+                later |= _claimed(results)
+            else:
+                final |= self._judge_alone(run, skipped, later, sandbox)
+        return final | self._judge_later(runs, final, later, skipped, sandbox)
+
+    def _judge_alone(
+        self,
+        run: Run,
+        skipped: dict[str, CellResult],
+        later: dict[str, int],
+        sandbox: Sandbox,
+    ) -> dict[str, Judged]:
+        """Run a notebook until each TODO's result is its own, or for as often as that is tried.
+
+        A cell that ends or blocks the kernel is left out the next time; an answer that does, when
+        it is asked, is asked a second time, after the others.
+        """
+        final: dict[str, Judged] = {}
+        found: dict[str, Judged] = {}
+        waiting = list(run.wanted)
+        blamed: Counter[str] = Counter()
+        for _ in range(MOST_RUNS):
+            results = self._run_notebooks([run], dict.fromkeys(waiting, (0,)), skipped, sandbox)
+            found = {name: self._judged(name, results) for name in waiting}
+            if results["setup"].passed:
+                final |= {name: one for name, one in found.items() if not one.lost}
+                later |= _claimed(results)
+            ended = next((key for key, cell in results.items() if cell.how in LOST), "")
+            culprit = next((name for name in waiting if ended.startswith(f"{name}-")), "")
+            if ended.startswith("run-"):
+                skipped[ended] = results[ended]
+            elif culprit:
+                blamed[culprit] += 1
+                if blamed[culprit] == TRIES:
+                    final[culprit] = found[culprit]
+            waiting = [name for name in waiting if name not in final]
+            waiting = [name for name in waiting if name != culprit] or waiting
+            if not waiting:
+                break
+        left = [name for name in run.wanted if name not in final]
+        final |= {name: found.get(name) or Judged({}, None, None, False) for name in left}
+        return {name: _with_lost(one, name, run, skipped) for name, one in final.items()}
+
+    def _judge_later(
+        self,
+        runs: Sequence[Run],
+        final: Mapping[str, Judged],
+        later: Mapping[str, int],
+        skipped: Mapping[str, CellResult],
+        sandbox: Sandbox,
+    ) -> dict[str, Judged]:
+        """What a name holds below its check counts where it is right, and what stood there not."""
+        asked = {
+            name: range(1, 1 + min(later.get(name, 0), MOST_LATER))
+            for name, one in final.items()
+            if not one.full and later.get(name)
+        }
+        if not asked:
+            return {}
+        results = self._run_notebooks(runs, asked, skipped, sandbox)
+        judged = {name: [self._judged(name, results, i) for i in asked[name]] for name in asked}
+        return {
+            name: replace(one, later=True)
+            for name, several in judged.items()
+            for one in several
+            if one.full
+        }
+
+    def _run_notebooks(
+        self,
+        runs: Sequence[Run],
+        asked: Mapping[str, Sequence[int]],
+        skipped: Collection[str],
+        sandbox: Sandbox,
+    ) -> dict[str, CellResult]:
+        with self._lock:
+            drawn = {name: self._reference.draw(name) for name in asked}
+        notebook = rebuild_runs(runs, asked, self.todos, drawn, skipped)
+        return run_notebook(notebook, sandbox, self.seconds)
 
     def _judge(self, answers: Mapping[str, str], pictures: Mapping[str, Path]) -> dict[str, Judged]:
         """Run all answers, until each one's result is its own."""
@@ -206,32 +324,32 @@ class Grader:
         results = run_notebook(notebook, sandbox, self.seconds)
         return {name: self._judged(name, results) for name in answers}
 
-    def _judged(self, name: str, results: Mapping[str, CellResult]) -> Judged:
+    def _judged(self, name: str, results: Mapping[str, CellResult], which: int = 0) -> Judged:
         parts = verdicts.PARTS.get(name, {})
-        cells = {part: results[verdict_id(name, part)] for part in parts}
+        cells = {part: results[verdict_id(name, part, which)] for part in parts}
         extra = verdicts.DIFFERENT.get(name)
         needed = [f"{one}-reference" for one in verdicts.NEEDS.get(name, ())]
         others = [results[key] for key in (*needed, f"{name}-answer") if key in results]
         return Judged(
             parts={part: result for part, result in cells.items() if part != extra},
             extra=cells.get(extra) if extra else None,
-            report=results.get(f"{name}-report"),
+            report=_shown(name, results),
             started=results["setup"].passed,
             others=tuple(others),
         )
 
     def _diagnoses(
-        self, answers: Mapping[str, str], judged: Mapping[str, Judged]
+        self, runs: Sequence[Run], judged: Mapping[str, Judged]
     ) -> dict[str, diagnosis.Told]:
         wanted = {
-            name: answers[name]
+            name
             for name, one in judged.items()
             if not one.full and one.started and not one.lost and name in verdicts.PARTS
         }
         if not wanted or not self.diagnosed:
             return {}
-        needs = dict.fromkeys(need for name in wanted for need in verdicts.NEEDS.get(name, ()))
-        return diagnosis.diagnose(wanted, needs, self.sandbox.furnished(self._folder / "whole"))
+        sandbox = self.sandbox.furnished(self._folder / "whole")
+        return diagnosis.diagnose(_of(runs, wanted), sandbox)
 
     # --- What it comes to ------------------------------------------------------------------------
 
@@ -310,6 +428,8 @@ def status_of(name: str, one: Judged) -> tuple[Status, str]:
     printed = [cell.printed.strip() for cell in one.cells if not cell.passed]
     if called := next((text for text in printed if text.startswith("tampered: ")), ""):
         return Status.TAMPERED, called.removeprefix("tampered: ").splitlines()[0][:300]
+    if lacking := next((text for text in printed if text.startswith("open ")), ""):
+        return Status.INFRASTRUCTURE, f"{_sentence(lacking.removeprefix('open '))} {REMEDY}"
     lost = one.lost
     if lost == "out of memory" or any(sign in text for text in printed for sign in NO_MEMORY):
         return Status.OUT_OF_MEMORY, "The answer takes more memory than there is."
@@ -325,15 +445,80 @@ def status_of(name: str, one: Judged) -> tuple[Status, str]:
     return Status.WRONG, ""
 
 
+def _sentence(text: str) -> str:
+    """An exception's text without its type, for a page."""
+    words = text.splitlines()[0].partition(": ")[2] or text
+    return f"{words[:1].upper()}{words[1:300].rstrip('.')}."
+
+
 def earned(todo: Question, one: Judged, status: Status) -> float:
     """The points for an answer's parts."""
     if status in (Status.PASSED, Status.DIFFERENT):
         return todo.points
-    if status is Status.TAMPERED:
+    if status in (Status.TAMPERED, Status.INFRASTRUCTURE):
         return 0.0
     parts = verdicts.PARTS[todo.name]
     share = sum(parts[part].share for part, cell in one.parts.items() if cell.passed)
     return round(todo.points * share, 2)
+
+
+def _of(runs: Iterable[Run], names: Collection[str]) -> list[Run]:
+    """The notebooks, as far as they are wanted for some TODOs."""
+    cut = [replace(run, wanted=tuple(n for n in run.wanted if n in names)) for run in runs]
+    return [run for run in cut if run.wanted]
+
+
+def _claimed(results: Mapping[str, CellResult]) -> dict[str, int]:
+    """How many later values each name had, as the kernel says: they are judged all the same."""
+    return {str(n): int(count) for told in _told(results) for n, count in told["later"].items()}
+
+
+def _shown(name: str, results: Mapping[str, CellResult]) -> CellResult | None:
+    """What the kernel says of the names that a TODO asks for, if it is of that kind."""
+    wanted = verdicts.REPORTED.get(name)
+    if not wanted:
+        return None
+    if (old := results.get(f"{name}-report")) is not None:
+        return old
+    for told in _told(results):
+        if {*wanted} <= {*told["shown"]}:
+            return CellResult(True, "", json.dumps(told["shown"]))
+    lost = [cell for key, cell in results.items() if key.startswith("report-") and cell.how]
+    return lost[0] if lost else CellResult(False, "raised")
+
+
+def _told(results: Mapping[str, CellResult]) -> Iterator[dict[str, Any]]:
+    for key, cell in results.items():
+        if key.startswith("report-"):
+            with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError, IndexError):
+                told = json.loads(cell.printed.strip().splitlines()[-1])
+                later = {str(n): max(0, int(count)) for n, count in told["later"].items()}
+                yield {"later": later, "shown": dict(told["shown"])}
+
+
+def _all_of(runs: Iterable[Run]) -> dict[str, Sequence[int]]:
+    """All that is wanted, where its check stands."""
+    return {name: (0,) for run in runs for name in run.wanted}
+
+
+def _with_lost(one: Judged, name: str, run: Run, skipped: Mapping[str, CellResult]) -> Judged:
+    """With the cells that had to be left out, if the answer may have stood in one of them."""
+    if one.full or one.lost:
+        return one
+    lost = [
+        skipped[cell.identity]
+        for cell in run.cells
+        if cell.identity in skipped and name in cell.source
+    ]
+    return replace(one, others=(*one.others, *lost))
+
+
+def _defines_nothing(one: Judged) -> bool:
+    """Whether no part of an answer was anything but the stub's nothing."""
+    printed = [cell.printed for cell in one.parts.values()]
+    return not any(cell.passed for cell in one.parts.values()) and not any(
+        text.startswith("tampered") for text in printed
+    )
 
 
 def _in_work(pictures: Mapping[str, Path]) -> dict[Path, Path]:

@@ -9,12 +9,12 @@ import shutil
 from pathlib import Path
 
 import styletools
-from styletools.config import STYLE_WEIGHTS
+from styletools.config import BASE_SETTINGS, STYLE_WEIGHTS, TransferConfig
 
 KIT = Path(styletools.__file__).parent
 INSIDE = Path(__file__).parents[1] / "inside"
 REAL = ("errors", "_files", "images", "_rgb")  # modules of the kit that answers may use
-BESIDE = ("verdicts.py", "standins.py")
+BESIDE = ("verdicts.py", "standins.py", "cells.py", "lessons.py", "state.py", "syntax.py")
 
 
 def write_kernel_kit(folder: Path) -> None:
@@ -24,7 +24,10 @@ def write_kernel_kit(folder: Path) -> None:
     package = folder / "styletools"
     for name in REAL:
         shutil.copy(KIT / f"{name}.py", package)
-    facts = {"__version__": styletools.__version__, "STYLE_WEIGHTS": dict(STYLE_WEIGHTS)}
+    weights = dict(STYLE_WEIGHTS)
+    base = {name: getattr(TransferConfig(), name) for name in BASE_SETTINGS}
+    base["style_weights"] = weights
+    facts = {"__version__": styletools.__version__, "STYLE_WEIGHTS": weights, "BASE": base}
     lines = [f"{name} = {value!r}\n" for name, value in facts.items()]
     (package / "_course.py").write_text("".join(lines), encoding="utf-8")
     shutil.copytree(KIT.parent / "images", folder / "images", dirs_exist_ok=True)

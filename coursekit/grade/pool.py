@@ -168,6 +168,7 @@ def _known(order: _Order) -> Grade | None:
 def _digest(course: str, submission: Submission) -> str:
     """Of all that a grade depends on."""
     answers = [[*key, answer.source] for key, answer in sorted(submission.answers.items())]
+    runs = [[run.wanted, [cell.source for cell in run.cells]] for run in submission.notebooks]
     files = [sorted(submission.pictures.items()), sorted(submission.runs.items())]
-    whole = [course, submission.student, answers, files, submission.notes, submission.refused]
+    whole = [course, submission.student, answers, runs, files, submission.notes, submission.refused]
     return hashlib.sha256(json.dumps(whole).encode()).hexdigest()

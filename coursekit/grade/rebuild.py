@@ -1,13 +1,15 @@
-"""The notebook that is graded: rebuilt from the instructor's reference.
+"""The notebook that is graded: a student's code cells, and verdict cells behind them.
 
-Of the submission there is the source of its answers, and nothing else. After each answer come
-verdict cells; what they must print is computed here, by the reference, at a seed drawn now, and
-stored as their output, so that nbval compares in pytest's process, out of the student's reach.
+Of the submission there is the source of its code cells, and nothing else. What the verdict cells
+must print is computed here, by the reference, at a seed drawn now, and stored as their output, so
+that nbval compares in pytest's process, out of the student's reach.
 """
 
 import ast
+import functools
+import inspect
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,9 @@ from nbformat import NotebookNode
 from coursekit.collect.magics import parsed
 from coursekit.course import NOTEBOOKS, CourseError, Question, this_course
 from coursekit.inside import verdicts
+from coursekit.records import Run
+from styletools import losses
+from styletools.course.todos import TODOS
 
 MAX_DRAWS = 4_000
 SEED_BITS = 96
@@ -39,9 +44,9 @@ class Verdict:
         return verdict_id(self.todo, self.part)
 
 
-def verdict_id(todo: str, part: str) -> str:
-    """The id of a verdict cell."""
-    return f"{todo}-{part.replace(' ', '-')}"
+def verdict_id(todo: str, part: str, which: int = 0) -> str:
+    """The id of a verdict cell, on one of the values of a name."""
+    return f"{todo}-{part.replace(' ', '-')}" + (f"-{which}" if which else "")
 
 
 def read_todos(notebooks: Path = NOTEBOOKS) -> tuple[Question, ...]:
@@ -132,6 +137,61 @@ def rebuild(
             call = f"desk.report(*{verdicts.REPORTED[todo.name]!r})"
             cells.append(_code(f"{todo.name}-report", call))
     return nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
+
+
+def rebuild_runs(
+    runs: Sequence[Run],
+    asked: Mapping[str, Sequence[int]],
+    todos: Sequence[Question],
+    verdicts_on: Mapping[str, Sequence[Verdict]],
+    skipped: Collection[str] = (),
+) -> NotebookNode:
+    """The notebook that runs a student's notebooks, and asks what they define.
+
+    Args:
+        runs: the notebooks.
+        asked: {TODO: which of the values of its name}; see `inside.lessons`.
+        todos: of the course, in order.
+        verdicts_on: {TODO: its verdict cells}.
+        skipped: ids of cells that are left out.
+    """
+    cells = [_code("setup", "import lessons\ndesk = lessons.kernel_desk()")]
+    given: set[str] = set()
+
+    def give(names: Iterable[str]) -> None:
+        for name in names:
+            if name not in given:
+                given.add(name)
+                cells.append(_code(f"{name}-given", f"desk.give({name!r}, {kit_source(name)!r})"))
+
+    needed = [name for names in verdicts.NEEDS.values() for name in names]
+    give(name for name in dict.fromkeys(needed) if name not in asked)
+    for number, run in enumerate(runs):
+        wanted = [todo.name for todo in todos if todo.name in run.wanted and todo.name in asked]
+        if not wanted:
+            continue
+        cells.append(_code(f"open-{number}", f"desk.open({wanted!r})"))
+        for cell in run.cells:
+            if cell.identity not in skipped:
+                call = f"desk.run({cell.source!r}, {cell.label!r}, {cell.checks!r})"
+                cells.append(_code(cell.identity, call))
+        cells.append(_code(f"judge-{number}", "desk.judge()"))
+        for name in wanted:
+            for which in asked[name]:
+                for one in verdicts_on.get(name, ()):
+                    call = f"desk.show({one.todo!r}, {one.part!r}, {one.seed}, {which})"
+                    cells.append(_code(verdict_id(name, one.part, which), call, one.text))
+            give([name] if name in needed else [])
+        cells.append(_code(f"report-{number}", "desk.report()"))
+    return nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
+
+
+@functools.lru_cache(maxsize=8)
+def kit_source(name: str) -> str:
+    """What students have of an earlier TODO's answer: the kit's, and not the instructor's."""
+    functions = {"gram_matrix": (losses._precise, losses.gram_matrix)}
+    found = functions.get(name) or (TODOS[name].answer,)
+    return "\n".join(["from __future__ import annotations", *map(inspect.getsource, found)])
 
 
 def without_checks(source: str) -> str:

@@ -131,23 +131,23 @@ class Desk:
         try:
             statements = ast.parse(source).body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            self.errors.append(_described(error))
+            self.errors.append(described(error))
             return
         for statement in statements:
             try:
-                with _quiet():
+                with quiet():
                     module = ast.Module([statement], [])
                     exec(compile(module, f"<{name}>", "exec"), self.names)
             except BaseException as error:
-                self.errors.append(_described(error))
+                self.errors.append(described(error))
 
     def show(self, name: str, part: str, seed: int) -> None:
         """Print the verdict on a part of the answer."""
         try:
-            with _quiet():
+            with quiet():
                 text = verdict(name, part, self._found(name), seed).text
         except BaseException as error:
-            text = f"raised {_described(error)}\n"
+            text = f"raised {described(error)}\n"
         if self.calls:
             text = f"tampered: called {', '.join(dict.fromkeys(map(str, self.calls)))}\n"
         sys.stdout.write(text)
@@ -155,8 +155,8 @@ class Desk:
 
     def report(self, *names: str) -> None:
         """Print what some names are, for the grader to look at: nothing is proved by it."""
-        with _quiet():
-            text = json.dumps({name: _identity(self.names.get(name)) for name in names})
+        with quiet():
+            text = json.dumps({name: identity(self.names.get(name)) for name in names})
         sys.stdout.write(text + "\n")
 
     def _fresh(self) -> dict[str, Any]:
@@ -172,11 +172,12 @@ class Desk:
 def kernel_desk() -> Desk:
     """The desk of a grading kernel, where `styletools` is the one without answers."""
     import standins  # type: ignore[import-not-found]
-    from styletools._withheld import calls  # type: ignore[import-not-found]
+    from styletools._withheld import asking, calls  # type: ignore[import-not-found]
 
     import styletools
     import styletools.losses
 
+    asking[:] = [True]  # answers are run where they are asked
     given = ("STYLE_WEIGHTS", "bundled", "load_image", "save_image", "to_image", "checks")
     shown = ("show_images", "plot_losses", "diagrams", "lessons")
     offers = {name: getattr(styletools, name) for name in (*given, *shown)}
@@ -184,7 +185,7 @@ def kernel_desk() -> Desk:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """A clean state, and whatever the student's code says or sets goes no further."""
     from IPython.utils.capture import capture_output
 
@@ -198,7 +199,8 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _described(error: BaseException) -> str:
+def described(error: BaseException) -> str:
+    """An exception's type and text, on one line."""
     try:
         text = f"{type(error).__name__}: {error}"[:TEXT].replace("\n", " ")
         return text.encode("utf-8", "backslashreplace").decode()  # no message holds a surrogate
@@ -206,7 +208,7 @@ def _described(error: BaseException) -> str:
         return type(error).__name__[:TEXT]
 
 
-def _identity(value: Any) -> dict[str, str]:
+def identity(value: Any) -> dict[str, str]:
     """A picture's path, as far as a value has one."""
     kind = type(value).__name__
     file = getattr(value, "filename", None) if kind.endswith("ImageFile") else value
@@ -587,6 +589,9 @@ PARTS: dict[str, dict[str, Part]] = {
 
 DIFFERENT = {"style_loss": "second style"}
 """{TODO: the part that shows a deliberate extension}."""
+
+MAPPINGS = ("layers",)
+"""TODOs whose answer is a dictionary, and no function."""
 
 NEEDS = {"layer_style_loss": ("gram_matrix",), "style_loss": ("gram_matrix", "layer_style_loss")}
 """{TODO: earlier TODOs whose reference its answer may call}."""

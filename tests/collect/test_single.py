@@ -11,7 +11,7 @@ import torch
 from data.one_notebook import ANSWERS, FEATURES, GRAM, LOOP, document
 from data.one_notebook.forgeries import FORGED
 from data.one_notebook.handed_in import COLAB, ERROR, FUNCTION, PICTURE, TWO_LOOPS
-from support.desk import judged
+from support.desk import judged_alone, single_desk
 from support.handins import notebook as lesson
 from support.handins import save
 
@@ -60,7 +60,7 @@ KNOWN = {}  # most cells are the same in most notebooks
 def examined(todo, source, drawn, kernel, capsys):
     """Points, status and diagnosis, as `Grader` has them."""
     if (todo.name, source) not in KNOWN:
-        one = judged(todo.name, source, drawn, kernel(), capsys)
+        one = judged_alone(todo.name, source, drawn, single_desk(), capsys)
         torch.set_grad_enabled(True)
         status, _ = grading.status_of(todo.name, one)
         points, code = grading.earned(todo, one, status), ""

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.desk import BY_NAME, TODOS, judged
+from support.desk import BY_NAME, PRELUDE, TODOS, asked, judged, run_cells
 from support.mutants import read_mutants, share
 from support.pictures import LONG_TEXT, with_chunks
+from support.submissions import submission
 
 import styletools
 from coursekit.grade import grader as grading
@@ -110,12 +111,14 @@ def draw_sizes(draw):
 # --- The rebuilt notebook ------------------------------------------------------------------------
 
 
-def rebuilt(answers, drawn):
-    return rebuild.rebuild(answers, TODOS, drawn)
+def rebuilt(drawn, **sources):
+    runs = submission(**sources).notebooks
+    asked = {name: (0,) for run in runs for name in run.wanted}
+    return rebuild.rebuild_runs(runs, asked, TODOS, drawn)
 
 
 def test_every_verdict_cell_is_compared(drawn):
-    notebook = rebuilt({todo.name: "x = 1" for todo in TODOS}, drawn)
+    notebook = rebuilt(drawn)
     cells = {cell.id: cell for cell in notebook.cells}
     assert len(cells) == len(notebook.cells)
     for ones in drawn.values():
@@ -126,18 +129,24 @@ def test_every_verdict_cell_is_compared(drawn):
     assert not any("tags" in cell.metadata for cell in notebook.cells)
 
 
-def test_the_reference_comes_after_the_answer_it_would_give_away(drawn):
-    names = [cell.id for cell in rebuilt({todo.name: "" for todo in TODOS}, drawn).cells]
-    last = max(i for i, name in enumerate(names) if name.startswith("gram_matrix-") and
-               name != "gram_matrix-reference")  # fmt: skip
-    assert names.index("gram_matrix-reference") > last
-    assert names.index("layer_style_loss-reference") > names.index("layer_style_loss-arguments")
+def test_the_kits_version_comes_after_the_answer_that_it_would_give_away(drawn):
+    names = [cell.id for cell in rebuilt(drawn).cells]
+    for needed in ("gram_matrix", "layer_style_loss"):
+        asked = [names.index(one.cell_id) for one in drawn[needed]]
+        assert names.index(f"{needed}-given") == max(asked) + 1
 
 
-def test_no_reference_of_the_answer_itself(drawn):
+def test_what_nobody_is_asked_for_is_given_at_once(drawn):
+    runs = [run for run in submission().notebooks if "optimise" in run.wanted]
+    asked = {"layer_style_loss": (0,)}
+    names = [cell.id for cell in rebuild.rebuild_runs(runs, asked, TODOS, drawn).cells]
+    assert names[:3] == ["setup", "gram_matrix-given", "open-0"]
+
+
+def test_no_reference_is_in_the_notebook(drawn):
+    mine = {todo.name: f"{todo.stub}\n# mine" for todo in TODOS}
+    text = "".join(cell.source for cell in rebuilt(drawn, **mine).cells)
     for todo in TODOS:
-        text = "".join(cell.source for cell in rebuilt({todo.name: ""}, drawn).cells)
-        assert f"{todo.name}-reference" not in text
         assert repr(todo.reference)[1:-1] not in text
 
 
@@ -145,20 +154,20 @@ def test_no_reference_of_the_answer_itself(drawn):
     "source",
     ["'''", "x = '\\'", 'y = "', "# NBVAL_SKIP\nx = 1", "\u2028x = 1", "x = {connection_file}"],
 )
-def test_an_answer_stays_a_text(source, drawn):
-    [cell] = [c for c in rebuilt({"layers": source}, drawn).cells if c.id == "layers-answer"]
+def test_a_cell_stays_a_text(source, drawn):
+    cells = [c for c in rebuilt(drawn, layers=source).cells if repr(source) in c.source]
+    [cell] = cells
     called = []
-    desk = type("Desk", (), {"answer": lambda self, *what: called.append(what)})()
+    desk = type("Desk", (), {"run": lambda self, *what: called.append(what)})()
     exec(cell.source, {"desk": desk})
-    assert called == [("layers", source)]
+    assert called[0][0] == source
     assert not cell.source.startswith("#")
 
 
-def test_check_calls_in_an_answer_are_left_out():
-    source = "def f():\n    return 1\nchecks.check_gram_matrix(globals())\nprint(checks.check_x(1))"
-    assert rebuild.without_checks(source).split("\n")[2:] == ["pass", "print(checks.check_x(1))"]
-    joined = "f(); checks.check_gram_matrix(globals())"
-    assert rebuild.without_checks(joined) == joined
+def test_a_wrong_place_keeps_a_later_definition(drawn):
+    """Up to the last cell of the student's own, and no further."""
+    [run] = [run for run in submission().notebooks if "layers" in run.wanted]
+    assert run.cells[-1].checks == ("layers",)
 
 
 def test_stubs_are_told_from_answers():
@@ -190,10 +199,11 @@ def test_no_answer_is_in_the_kernels_kit(tmp_path):
         "from styletools import checks; checks.diagnose_gram_matrix(1)",
     ],
 )
-def test_calling_the_kit_is_noted(code, kernel, capsys):
+def test_calling_the_kit_while_a_verdict_asks_is_noted(code, kernel, capsys):
     desk = kernel()
-    desk.answer("layers", f"layers = {{'0': 'conv1_1'}}\ntry:\n    {code}\nexcept Exception: pass")
-    desk.show("layers", "conv2_1", 1)
+    calling = f"try:\n        {code}\n    except Exception: pass"
+    run_cells(desk, "gram_matrix", PRELUDE, f"def gram_matrix(t):\n    {calling}\n    return t")
+    desk.show("gram_matrix", "values", 1)
     assert capsys.readouterr().out.startswith("tampered: called styletools.")
 
 
@@ -209,10 +219,7 @@ from styletools.lab.studio import studio; studio()
 import styletools.diagrams; styletools.diagrams.draw(1)
 """.strip().splitlines()
 WITHHELD = """
-from styletools import checks; checks.check_gram_matrix(1)
 from styletools import losses; losses.gram_matrix(1)
-from styletools import TransferConfig; TransferConfig()
-from styletools.course import checks; checks.check_gram_matrix(1)
 from styletools.course.checks.losses import compare; compare(1)
 from styletools.checks.kit import KIT; KIT["gram_matrix"]
 from styletools.config import VGG19_LAYERS; list(VGG19_LAYERS)
@@ -222,7 +229,6 @@ from styletools.objective import Objective; Objective()
 from styletools.optimisation import Run; Run()
 from styletools.transfer import stylize; stylize(1)
 from styletools.vgg import get_features; get_features(1)
-import styletools.checks as c; c.diagnose_gram_matrix(1)
 import styletools.checks.losses as c; c.values(1)
 """.strip().splitlines()
 
@@ -230,13 +236,32 @@ import styletools.checks.losses as c; c.values(1)
 @pytest.mark.parametrize("code", [*SWALLOWED, *WITHHELD])
 def test_addresses_of_the_kit_old_and_new(code, kernel):
     desk = kernel()
-    desk.answer("layers", code.replace("; ", "\n"))
-    assert bool(desk.calls) == (code in WITHHELD), desk.errors
-    assert bool(desk.errors) == (code in WITHHELD), desk.errors
+    run_cells(desk, "layers", code.replace("; ", "\n"))
+    assert bool(desk.cells.failures) == (code in WITHHELD), desk.cells.failures
+    assert not desk.kit.calls
 
 
-ABSENT = {"load_backbone", "lab", "course"}
-"""A public name that no answer needs, and who asks is told so; and two packages."""
+CHECKS = """
+from styletools.course import checks; checks.check_gram_matrix(globals())
+from styletools.course.checks import check_gram_matrix; check_gram_matrix(locals())
+from styletools import checks; print(checks.diagnose_gram_matrix(1))
+import styletools.checks as c; c.diagnose_gram_matrix(1)
+from styletools import TransferConfig; TransferConfig(steps=3).replace(steps=4)
+from styletools import ASSIGNMENT; print(ASSIGNMENT.steps, ASSIGNMENT.learning_rate)
+from styletools import load_backbone; load_backbone("vgg19").features().to("cpu")
+from styletools import course; course.Progress(course.steps(2000), show_every=400).watch(len)
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("code", CHECKS)
+def test_a_notebook_may_ask_the_kit(code, kernel):
+    desk = kernel()
+    run_cells(desk, "layers", code.replace("; ", "\n"))
+    assert not desk.cells.failures
+
+
+ABSENT = {"lab", "course"}
+"""Two packages."""
 
 
 def test_every_public_name_has_its_place_in_the_blank_kit():
@@ -246,7 +271,7 @@ def test_every_public_name_has_its_place_in_the_blank_kit():
 
 def test_importing_from_the_kit_is_no_crime(kernel, capsys):
     desk = kernel()
-    desk.answer("layers", "from styletools import gram_matrix, show_images, lessons\nlayers = {}")
+    run_cells(desk, "layers", "from styletools import gram_matrix, show_images\nlayers = {}")
     desk.show("layers", "conv2_1", 1)
     assert capsys.readouterr().out == "conv2_1: \n"
 
@@ -284,6 +309,122 @@ def gram_matrix(tensor):
 """
     assert judged("gram_matrix", source, drawn, kernel(), capsys).full
     torch.set_grad_enabled(True)
+
+
+# --- Which definition counts ---------------------------------------------------------------------
+
+GRAM = BY_NAME["gram_matrix"].reference
+WRONG = "def gram_matrix(tensor):\n    return tensor"
+
+
+@pytest.mark.parametrize(
+    ("sources", "places", "right"),
+    [
+        ([GRAM, "", "gram_matrix = torch.eye(3)"], [1], {0}),  # a later value takes nothing away
+        ([GRAM, "", WRONG], [1], {0}),
+        ([WRONG, "", GRAM], [1], {1}),  # corrected below
+        (["", GRAM], [0], {0}),  # the check stood above it
+        ([WRONG, "", GRAM, "gram_matrix = 3"], [1], {1}),
+        ([WRONG, "", "def gram_matrix(t):\n    return 1", GRAM], [1], {2}),
+        (["def rows(t):\n    return t.flatten(2)[0]", "def gram_matrix(t):\n    return rows(t) @ "
+          "rows(t).T", "def rows(t):\n    return t"], [1], {0}),  # as the check saw its helper
+        (["x = 1 / 0", "if True:\n    gram_matrix = lambda x: x.flatten(2)[0] @ x.flatten(2)[0].T"],
+         [1], {0}),
+        (["globals()['gram_' + 'matrix'] = lambda x: x.flatten(2)[0] @ x.flatten(2)[0].T"], [0],
+         {0}),
+    ],
+)  # fmt: skip
+def test_the_definition_at_the_check_counts_and_then_a_later_one(
+    sources, places, right, kernel, drawn, capsys
+):
+    desk = kernel()
+    run_cells(desk, "gram_matrix", PRELUDE, *sources, places=[place + 1 for place in places])
+    found = {
+        which
+        for which in range(len(desk.kept["gram_matrix"]))
+        if asked("gram_matrix", drawn, desk, capsys, which).full
+    }
+    assert found == right
+
+
+OPEN = {
+    "from einops import rearrange\ndef gram_matrix(t):\n    return rearrange(t, 'a b')": "`einops`",
+    "def gram_matrix(t):\n    import einops\n    return einops.rearrange(t, 'a b')": "einops",
+    "import einops\nN = einops.one()\ndef gram_matrix(t):\n    return N": "`einops`",
+    "while True: pass\ndef gram_matrix(t):\n    return t": "does not come to an end",
+    "type T = int\ndef gram_matrix(t):\n    return t": "a newer Python",
+    "def gram_matrix(t):\n    print(f'{', '.join('ab')}')\n    return t": "a newer Python",
+}
+
+
+@pytest.mark.parametrize("source", OPEN)
+def test_what_the_grader_lacks_leaves_points_open(source, kernel, drawn, capsys, monkeypatch):
+    desk = kernel()
+    monkeypatch.setattr(type(desk.cells), "run", short_run(type(desk.cells).run))
+    one = judged("gram_matrix", source, drawn, desk, capsys)
+    status, message = grading.status_of("gram_matrix", one)
+    assert (status, OPEN[source] in message) == ("infrastructure", True), message
+    assert grading.earned(BY_NAME["gram_matrix"], one, status) == 0
+
+
+def short_run(run):
+    def shorter(self, *arguments):
+        self._seconds = 0.2
+        return run(self, *arguments)
+
+    return shorter
+
+
+STOPS = {
+    "def gram_matrix(t)\n    return t": "(line 1: def gram_matrix(t))",
+    "def gram_matrix(t):\n    return t × t": "line 2 has multiplication sign where * is meant",
+    "def gram_matrix(t):\n    return t[0]\u200b @ t": "line 2 has zero width space",
+    "x = 1 / 0\ndef gram_matrix(t):\n    return t": "(line 1: x = 1 / 0)",
+}
+
+
+@pytest.mark.parametrize("source", STOPS)
+def test_a_cell_that_stops_is_named_with_its_line(source, kernel, drawn, capsys):
+    one = judged("gram_matrix", source, drawn, kernel(), capsys)
+    status, message = grading.status_of("gram_matrix", one)
+    assert (status, STOPS[source] in message) == ("raised", True), message
+
+
+# --- What a notebook leaves behind ---------------------------------------------------------------
+
+PATCHES = {
+    "torch.mean": "torch.mean = lambda *a, **k: torch.zeros(())",
+    "a method of tensors": "torch.Tensor.sum = lambda *a, **k: torch.zeros(())",
+    "autograd": "torch.autograd.grad = lambda *a, **k: 1 / 0",
+    "builtins": "import builtins\nbuiltins.round = builtins.float = lambda *a: 1 / 0",
+    "the verdicts": "import verdicts\nverdicts.verdict = lambda *a: 1 / 0",
+    "code of the verdicts": "import verdicts\n"
+    "verdicts._matrix.__code__ = (lambda r: 1 / 0).__code__",
+    "a hook of all modules": "nn.modules.module.register_module_forward_hook(lambda *a: 1 / 0)",
+    "a trace": "import sys\nsys.settrace(lambda *a: 1 / 0)",
+    "a profile": "import sys\nsys.setprofile(lambda *a: 1 / 0)",
+    "a mode of torch": "from torch.overrides import TorchFunctionMode\n"
+    "class M(TorchFunctionMode):\n    def __torch_function__(self, *a, **k): return 1 / 0\n"
+    "M().__enter__()",
+    "no gradients": "torch.set_grad_enabled(False)",
+    "another type": "torch.set_default_dtype(torch.float16)",
+    "a finder of modules": "import sys\nsys.meta_path.insert(0, None)",
+}
+
+
+@pytest.mark.parametrize("kind", PATCHES)
+def test_what_a_notebook_changes_is_put_back_before_it_is_asked(kind, kernel, drawn, capsys):
+    one = judged("gram_matrix", f"{GRAM}\n{PATCHES[kind]}", drawn, kernel(), capsys)
+    assert one.full, one
+
+
+def test_a_thread_that_still_runs_is_found(kernel, drawn, capsys):
+    thread = "import threading, time\nstop = threading.Event()\ndef wait():\n    stop.wait()\n"
+    desk = kernel()
+    start = f"{thread}t = threading.Thread(target=wait, daemon=True)\nt.start()"
+    one = judged("gram_matrix", f"{GRAM}\n{start}", drawn, desk, capsys)
+    assert grading.status_of("gram_matrix", one)[0] == "tampered"
+    desk.cells.names["stop"].set()
 
 
 # --- Own pictures --------------------------------------------------------------------------------

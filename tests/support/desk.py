@@ -47,23 +47,69 @@ def kernel(tmp_path_factory):
         sys.modules.update(real)
 
 
-def fresh_desk():
-    """A kernel has one desk only; here they share the kit."""
+def single_desk():
+    """One for the answers of a single exercise, each of which is run alone."""
     desk = verdicts.kernel_desk()
     for module in (desk.kit, desk.kit.losses):
         vars(module).pop("gram_matrix", None)
     return desk
 
 
-def judged(name, source, drawn, desk, capsys) -> grading.Judged:
-    """What running an answer's cells comes to, compared as nbval compares."""
+def judged_alone(name, source, drawn, desk, capsys) -> grading.Judged:
+    """What an answer comes to that is run alone."""
     for needed in verdicts.NEEDS.get(name, ()):
         desk.give(needed, BY_NAME[needed].reference)
     desk.answer(name, rebuild.without_checks(source))
     capsys.readouterr()
+    return asked(name, drawn, desk, capsys)
+
+
+PRELUDE = """
+import math
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from styletools import bundled, load_image, save_image, show_images, to_image
+from styletools.config import STYLE_WEIGHTS
+from styletools.course import checks, diagrams
+device = torch.device("cpu")
+"""
+
+
+def fresh_desk():
+    """A kernel has one desk only; here they share the kit."""
+    import lessons
+
+    desk = lessons.kernel_desk()
+    desk.kit.given.clear()
+    return desk
+
+
+def run_cells(desk, name, *sources, places=None):
+    """Cells of a notebook, of which the last is the place of the check; what comes next asks."""
+    desk.open([name])
+    for needed in verdicts.NEEDS.get(name, ()):
+        desk.give(needed, rebuild.kit_source(needed))
+    for number, source in enumerate(sources):
+        here = number in (places or [len(sources) - 1])
+        desk.run(source, f"cell {number}", [name] if here else [])
+    desk.judge()
+
+
+def judged(name, source, drawn, desk, capsys, prelude=PRELUDE) -> grading.Judged:
+    """What a notebook with an answer comes to, compared as nbval compares."""
+    imports = [f"from styletools import {n}" for n in verdicts.NEEDS.get(name, ())]
+    run_cells(desk, name, "\n".join([prelude, *imports]), source)
+    capsys.readouterr()
+    return asked(name, drawn, desk, capsys)
+
+
+def asked(name, drawn, desk, capsys, *which) -> grading.Judged:
+    """What the verdict cells come to."""
     cells = {}
     for one in drawn[name]:
-        desk.show(one.todo, one.part, one.seed)
+        desk.show(one.todo, one.part, one.seed, *which)
         printed = capsys.readouterr().out
         right = printed == one.text
         cells[one.part] = CellResult(right, "" if right else "differs", printed)

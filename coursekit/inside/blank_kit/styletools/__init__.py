@@ -9,6 +9,7 @@ from styletools._withheld import install
 install()
 
 HOME = {
+    "backbones": ("load_backbone",),
     "config": ("ASSIGNMENT", "FAST", "PRESETS", "STYLE_WEIGHTS", "TransferConfig", "VGG19_LAYERS"),
     "errors": ("StyletoolsError",),
     "images": ("bundled", "load_image", "read_config", "save_image", "to_image"),

@@ -5,36 +5,53 @@ from collections.abc import Callable
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
-from styletools._course import STYLE_WEIGHTS
+from styletools._course import BASE, STYLE_WEIGHTS
 
 SILENT = ("course.diagrams", "course.notebook", "lab.studio", "plots")
 SILENT += ("diagrams", "lessons", "widgets")  # where hand-ins of an earlier release look
 WITHHELD = ("config", "course.checks", "course.todos", "engine", "losses", "transfer", "vgg")
 WITHHELD += ("checks", "objective", "optimisation")
 
-calls: list[str] = []
+calls: list[str] = []  # made while an answer is asked
+asking: list[bool] = []  # not empty while answers are asked
+closed: set[str] = set()  # TODOs that are judged in the notebook that runs
+given: dict[str, Callable[..., Any]] = {}  # the kit's versions of TODOs that were judged before
 
 
 class Withheld:
-    """Whoever uses it is told no, and noted."""
+    """Whoever uses it is told no; and noted, where an answer is asked."""
 
     def __init__(self, name: str) -> None:
         object.__setattr__(self, "_name", name)
 
     def _refuse(self, *arguments: Any, **named: Any) -> NoReturn:
         name = object.__getattribute__(self, "_name")
-        calls.append(name)
+        if asking:
+            calls.append(name)
         raise RuntimeError(f"{name} is the kit's; the grader asks for an answer of your own.")
 
-    __call__ = __getitem__ = __iter__ = __len__ = __contains__ = _refuse
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        name = object.__getattribute__(self, "_name").rpartition(".")[2]
+        if name not in given:
+            self._refuse()
+        return given[name](*arguments, **named)
+
+    __getitem__ = __iter__ = __len__ = __contains__ = _refuse
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
         self._refuse()
+
+
+class Check(Withheld):
+    """A check or a diagnosis, which a notebook may ask for, and an answer that is asked may not."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self._refuse() if asking else Silent()
 
 
 class Silent:
@@ -53,7 +70,8 @@ def withheld(module: str) -> Callable[[str], Withheld]:
     def attribute(name: str) -> Withheld:
         if name.startswith("__"):
             raise AttributeError(name)
-        return Withheld(f"{module}.{name}")
+        kind = Check if name.startswith(("check_", "diagnose_")) else Withheld
+        return kind(f"{module}.{name}")
 
     return attribute
 
@@ -63,6 +81,27 @@ def silent(name: str) -> Silent:
     if name.startswith("__"):
         raise AttributeError(name)
     return Silent()
+
+
+class Settings(SimpleNamespace):
+    """A configuration, which nothing here runs with."""
+
+    def replace(self, **changes: Any) -> "Settings":
+        """Another, with other values."""
+        return Settings(**{**vars(self), **changes})
+
+
+def settings(**changes: Any) -> Settings:
+    """The assignment's, with other values."""
+    return Settings(**BASE).replace(**changes)
+
+
+SETTINGS = {
+    "STYLE_WEIGHTS": STYLE_WEIGHTS,
+    "TransferConfig": settings,
+    "ASSIGNMENT": settings(),
+    "FAST": settings(),
+}
 
 
 class BlankModules(MetaPathFinder, Loader):
@@ -77,7 +116,7 @@ class BlankModules(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Any name is in it."""
         if module.__name__ == "styletools.config":
-            module.STYLE_WEIGHTS = STYLE_WEIGHTS  # type: ignore[attr-defined]
+            vars(module).update(SETTINGS)
         refuses = _is_below(module.__name__, WITHHELD)
         module.__getattr__ = withheld(module.__name__) if refuses else silent  # type: ignore[method-assign]
 
