@@ -22,14 +22,13 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from coursekit.collect import submission_of
-from coursekit.collect.archive import read_material, unpack_download
+from coursekit.collect.archive import unpack_download
 from coursekit.collect.layouts import Found, Handin, LayoutError, find_handins, is_download
 from coursekit.collect.names import file_name, one_line
 from coursekit.course import Key
 from coursekit.grade.pool import default_workers, grade_all
+from coursekit.reading import Reader
 from coursekit.records import Grade, Submission
-from coursekit.report.figures import save_figures
 from coursekit.report.likeness import alike
 from coursekit.report.lms import times_in
 from coursekit.report.marking import write_marking
@@ -47,6 +46,9 @@ if TYPE_CHECKING:
     from distributed import Client
 
 KEPT = "kept"
+UNSEEN = (
+    "Of an earlier call: this one looked at others alone (--student), and not whether it changed."
+)
 
 
 def grade_class(
@@ -95,7 +97,10 @@ def grade_class(
     known_times = times_in(times) if times else {}
     names = Pseudonyms(key, output) if key else None
     output.mkdir(parents=True, exist_ok=True)  # it is tried whether answers can read it
-    with tempfile.TemporaryDirectory(prefix="coursekit-download-") as temporary:
+    with (
+        tempfile.TemporaryDirectory(prefix="coursekit-download-") as temporary,
+        Reader() as reader,
+    ):
         unpacked = _unpacked(paths, Path(temporary))
         found = find_handins([unpacked.get(path, path) for path in paths], layout)
         if names and found.skipped:  # their names may be students'
@@ -114,12 +119,11 @@ def grade_class(
         def read(handins: Iterable[Handin]) -> Iterator[Submission]:
             """Each when it is needed; what is kept of it holds no files."""
             for handin in handins:
-                material = read_material(handin.places)
-                submission = submission_of(handin, material)
+                submission, its_figures = reader.read(handin, output / "written")
                 shown = names.without_names(submission) if names else submission
                 submissions[handin.student] = replace(shown, files={})
                 submission = replace(submission, notes=shown.notes)
-                figures.update(save_figures(handin.student, material.notebooks, output / "written"))
+                figures.update(its_figures)
                 yield submission
 
         bar = tqdm(total=len(chosen), unit=" graded", disable=None, dynamic_ncols=True)
@@ -155,16 +159,21 @@ def grade_class(
         known = [with_marks(grade, submissions[grade.student], marks) for grade in known]
     write_roster(output, roster)
     known = [apply_rules(grade, rules, roster.get(one_line(grade.student))) for grade in known]
-    write_all(output, known, submissions)
+    write_all(output, known, submissions, found.skipped)
     return known
 
 
-def write_all(output: Path, grades: Sequence[Grade], submissions: dict[str, Submission]) -> None:
+def write_all(
+    output: Path,
+    grades: Sequence[Grade],
+    submissions: dict[str, Submission],
+    left_out: Sequence[str] = (),
+) -> None:
     """Write every report and export of a class."""
     found = alike(submissions.values())
     refused = {student: submission.refused for student, submission in submissions.items()}
     write_reports(output, grades, submissions, found)
-    write_text(output / "index.html", class_page(grades, found, refused))
+    write_text(output / "index.html", class_page(grades, found, refused, left_out))
     write_text(output / "nbgrader.csv", nbgrader_csv(grades))
     for grade in grades:
         path = output / "gradescope" / f"{file_name(grade.student)}.json"
@@ -207,8 +216,8 @@ def _kept(submissions: dict[str, Submission], output: Path) -> dict[str, Grade]:
     grades = {}
     for student in submissions:
         with contextlib.suppress(OSError, ValueError):
-            text = _kept_path(output, student).read_text("utf-8")
-            grades[student] = Grade.from_json(text)
+            grade = Grade.from_json(_kept_path(output, student).read_text("utf-8"))
+            grades[student] = replace(grade, notes=(*grade.notes, UNSEEN))
     return grades
 
 

@@ -15,10 +15,10 @@ from coursekit import quickstart
 
 quickstart()
 
-from coursekit.collect import read_submission
 from coursekit.collect.layouts import Handin
 from coursekit.grade.grader import Grader
 from coursekit.grade.worker import graded
+from coursekit.reading import Reader
 from coursekit.report.rules import apply_rules, read_rules
 from coursekit.report.tables import ExportError, gradescope_json
 from styletools._files import write_text
@@ -47,7 +47,8 @@ def main(root: Path) -> int:
             path.chmod(path.stat().st_mode & ~0o007)
     rules = read_rules(read_course())
     handin = Handin(student_name(root), (root / "submission",), "")
-    submission = read_submission(handin)
+    with Reader() as reader:
+        submission, _ = reader.read(handin)
     if submission.refused:  # its student is there to hand in again
         said = REFUSED.format(reason=submission.refused)
         write_text(results, json.dumps({"score": 0, "output": said, "output_format": "text"}))

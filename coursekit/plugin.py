@@ -2,7 +2,7 @@
 
 Each notebook named stands for a submission: it is rebuilt from the reference and run in the
 sandbox (see `grading`), never as it came, and there is a test for each TODO: of one lesson, if the
-file's name says which, else of all. Exit code 0 means full marks.
+file's name says which, else of all. Exit code 0 means full marks of everything that was given.
 
 Without `-p` this file does nothing. It is no entry point, so that a plain
 `pytest --nbval notebooks/reference` stays what it is.
@@ -19,14 +19,17 @@ from coursekit import quickstart
 
 quickstart()
 
-from coursekit.collect import collect
+from coursekit.collect.archive import NOT_LOOKED_AT, RENAMED
+from coursekit.collect.layouts import find_handins
 from coursekit.course import lesson_names
+from coursekit.grade.experiments import LESSON as EXPERIMENTS
 from coursekit.grade.grader import Grader
+from coursekit.reading import Reader
 from coursekit.records import SINGLE, Grade, Outcome, Submission
 from coursekit.sandbox.places import REPOSITORY
 
 GRADER = pytest.StashKey[Grader]()
-GRADES = pytest.StashKey[list[Grade]]()
+FILES = pytest.StashKey[list["SubmissionFile"]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Raises:
         UsageError: there is no sandbox.
     """
-    config.stash[GRADES] = []
+    config.stash[FILES] = []
     config.stash[GRADER] = grader = Grader(
         unsafe_no_sandbox=config.option.unsafe_no_sandbox,
         allow_weaker_sandbox=config.option.allow_weaker_sandbox,
@@ -86,18 +89,46 @@ def pytest_collect_file(
 ) -> Generator[None, list[Any], list[Any]]:
     """Instead of nbval's reading of the notebook, and of everything else there."""
     found = yield
-    if file_path.suffix == ".ipynb":
-        return [SubmissionFile.from_parent(parent, path=file_path)]
+    if _is_notebook(file_path):
+        file = SubmissionFile.from_parent(parent, path=file_path)
+        parent.config.stash[FILES].append(file)
+        return [file]
     return [] if file_path.suffix == ".py" else found
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """No option, and no `-k` or `--collect-only`, makes less than full marks a success."""
-    grades = session.config.stash[GRADES]
-    full = bool(grades) and all(g.complete and g.points >= g.possible for g in grades)
-    if session.exitstatus == pytest.ExitCode.OK and not full:
+    if session.exitstatus == pytest.ExitCode.OK and _not_full(session.config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say what does not have full marks: no test failed for a file that nobody asked."""
+    for path in _not_full(config):
+        terminalreporter.write_line(f"Not graded here, or without full marks: {path}")
+
+
+def _not_full(config: pytest.Config) -> list[Path]:
+    """The files given that do not have full marks."""
+    files = {file.path.resolve(): file for file in config.stash[FILES]}
+    given = [Path(argument.partition("::")[0]) for argument in config.args]
+    inside = (one for path in given for one in ([path] if path.is_file() else path.rglob("*")))
+    asked = {
+        path.resolve()
+        for path in inside
+        if path in given or (_is_handed_in(path) and not NOT_LOOKED_AT & set(path.parts))
+    }
+    lacking = [path for path in {*asked, *files} if path not in files or not files[path].full]
+    return sorted(lacking) if files else sorted(asked) or given
+
+
+def _is_notebook(path: Path) -> bool:
+    return path.suffix.lower() == ".ipynb"
+
+
+def _is_handed_in(path: Path) -> bool:
+    return path.is_file() and path.name.lower().endswith((".ipynb", ".zip", *RENAMED))
 
 
 class SubmissionFile(pytest.File):
@@ -108,8 +139,9 @@ class SubmissionFile(pytest.File):
     @cached_property
     def submission(self) -> Submission:
         """The notebook, read."""
-        [submission] = collect([self.path])
-        return submission
+        [handin] = find_handins([self.path]).handins
+        with Reader() as reader:
+            return reader.read(handin)[0]
 
     @property
     def lesson(self) -> str:
@@ -128,8 +160,15 @@ class SubmissionFile(pytest.File):
         """The grade; the first test that asks has it made."""
         if self.grade is None:
             self.grade = self.config.stash[GRADER].grade(self.submission, self.lesson)
-            self.config.stash[GRADES].append(self.grade)
         return self.grade
+
+    @property
+    def full(self) -> bool:
+        """Whether it has full marks; a lesson without points needs none."""
+        if self.grade is not None:
+            return self.grade.complete and self.grade.points >= self.grade.possible
+        todos = self.config.stash[GRADER].todos_of(self.lesson)
+        return not todos and self.lesson != EXPERIMENTS
 
 
 class NotFullMarks(Exception):  # noqa: N818

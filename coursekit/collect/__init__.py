@@ -105,6 +105,8 @@ def _books(material: Material) -> tuple[list[Book], list[str]]:
     if not books:
         raise SubmissionError(" ".join(damaged) or "There is no notebook (.ipynb) in it.")
     notes += [f"Left out: {reason}" for reason in damaged]
+    if material.hidden:
+        notes.append(f"Folders that are not looked at: {', '.join(sorted(material.hidden))}.")
     if material.others:
         steering = [name for name in material.others if name.endswith((".py", ".ini", ".toml"))]
         names = [*sorted(steering), *sorted(set(material.others) - set(steering))]

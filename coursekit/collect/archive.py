@@ -41,10 +41,8 @@ MAX_INNER = 200 * MEGABYTE  # of a ZIP file in a ZIP file
 RENAMED = (".ipynb.txt", ".ipynb.json")
 RUN_FILES = {"run.json": MEGABYTE, "losses.csv": 20 * MEGABYTE}  # bytes that are looked at
 PREVIEW = re.compile(r"(.*/)?previews/step_\d+\.png")  # a run's, from on the way: of no interest
-NOT_LOOKED_AT = {
-    "__MACOSX", ".git", ".ipynb_checkpoints", ".locks", ".unfinished", ".venv", "venv",
-    "__pycache__",
-}  # fmt: skip
+NOTED = {"__MACOSX", ".git", ".ipynb_checkpoints", ".venv", "venv", "__pycache__"}
+NOT_LOOKED_AT = NOTED | {".locks", ".unfinished"}  # these are the kit's own, beside runs
 OLD = {"old", "backup", "backups", "archive", "copy", "copies", "checkpoints", "submission.zip"}
 MISLEADING = re.compile("[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")  # control, turned direction
 REMEDY = "Hand in the notebooks themselves, or a plain ZIP file of their folder."
@@ -69,6 +67,7 @@ class Material:
         notes: what was left out, and why.
         damaged: why a notebook could not be read.
         times: {name: when a notebook was saved, as far as its folder or ZIP file says}.
+        hidden: the folders of tools, and hidden files, which nobody looks into.
         refused: why nothing of it is to be used, if so.
     """
 
@@ -78,6 +77,7 @@ class Material:
     notes: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
     times: dict[str, float] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
     refused: str = ""
     _left: int = MAX_READ
     _entries: int = 0
@@ -212,7 +212,8 @@ def _read_zip(file: BinaryIO, material: Material, prefix: str = "", nested: bool
         with zipfile.ZipFile(_Bounded(file)) as archive:
             for entry in material.counted(_checked(archive.infolist())):
                 name = prefix + _plain(entry.orig_filename)
-                if not _of_interest(name) or entry.is_dir():
+                if entry.is_dir() or not _of_interest(name):
+                    material.hidden |= NOTED & set(PurePosixPath(name).parts)
                     continue
                 add = material.add_zip if name.lower().endswith(".zip") else material.add
                 if add == material.add_zip and nested:
@@ -350,6 +351,7 @@ def _read_folder(folder: Path, material: Material, prefix: str) -> None:
     """All regular files, sorted; links are not followed."""
     count = 0
     for place, folders, names in os.walk(folder, followlinks=False):
+        material.hidden |= NOTED & set(folders)
         folders[:] = sorted(name for name in folders if name not in NOT_LOOKED_AT)
         for name in [*folders, *sorted(names)]:
             count += 1

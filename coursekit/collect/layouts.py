@@ -37,6 +37,10 @@ GRADESCOPE = "submission_metadata.yml"  # of its export: who each folder is of
 COURSE = re.compile(r"(?P<course>[A-Z][A-Za-z0-9-]*)_(?P<student>[^\W\d_][^_]*(_[^\W\d_][^_]*)+)")
 CLASSROOM_50 = ".classroom50.yml"  # in each repository of a class
 DOWNLOADED = re.compile(r"_submissions_[\d_T]+$|[-_]submissions$")  # ends the folder's name
+LOOK_LATIN = str.maketrans(  # Cyrillic and Greek letters that read as Latin ones
+    "авеіјкмнорстухѕԁһӏαερονικτυχ0",
+    "abeijkmhopctyxsdhlaepoviktuxo",
+)
 ASSIGNMENT = re.compile(r"assignment[ _-]?\d+", re.IGNORECASE)
 
 
@@ -395,7 +399,10 @@ def _assignment(folder: Path, repositories: list[Path]) -> str:
 def _split(folder: Path, suffixes: Iterable[str] = SUFFIXES) -> tuple[list[Path], list[str]]:
     """The entries that may be submissions, and what is said of the others."""
     entries, skipped = [], []
-    for entry in _entries(folder):
+    for entry in _inside(folder):
+        if _is_hidden(entry):
+            skipped.append(f"{shown(entry.name)} is hidden, or a tool's; it was left out.")
+            continue
         kind = entry.name.lower().endswith((*suffixes, *RENAMED))
         if kind or entry.is_dir() or entry.is_symlink():
             entries.append(entry)
@@ -406,9 +413,11 @@ def _split(folder: Path, suffixes: Iterable[str] = SUFFIXES) -> tuple[list[Path]
 
 def _entries(folder: Path) -> Iterator[Path]:
     """What is in a folder, sorted, but for what tools leave behind."""
-    for entry in _inside(folder):
-        if entry.name not in NOT_LOOKED_AT and not entry.name.startswith("."):
-            yield entry
+    yield from (entry for entry in _inside(folder) if not _is_hidden(entry))
+
+
+def _is_hidden(entry: Path) -> bool:
+    return entry.name in NOT_LOOKED_AT or entry.name.startswith(".")
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -430,7 +439,8 @@ def _name(text: str) -> str:
 
 def _looks(name: str) -> str:
     """Names that are equal here are hard to tell apart for a person."""
-    return unicodedata.normalize("NFKC", name).casefold()
+    plain = unicodedata.normalize("NFKC", name).casefold().translate(LOOK_LATIN)
+    return "".join(c for c in plain if unicodedata.category(c) != "Cf")
 
 
 def _apart(handins: list[Handin]) -> Iterator[Handin]:

@@ -1,24 +1,24 @@
 """The experiments of the tuning lesson, judged by the runs that were handed in.
 
-For the assignment's base run and (a) to (d): is there a finished run with these settings, and can
-its losses and its picture be what they say? The kit measures the first loss and the final picture
-itself. A run's files may be anything: they are read within limits, pictures are decoded in the
-sandbox, and nothing is run, or opened by a name that is given in them.
+Three questions for the assignment's base run and (a) to (d). Is there a finished run with these
+settings? Does its history begin with the losses that the kit computes itself? Does it end with
+those of the picture handed in, and far below the first? Where the kit cannot tell, a person looks:
+the points are open. A run's files may be anything: they are read within limits, pictures are
+decoded in the sandbox, and nothing is run, or opened by a name that is given in them.
 """
 
 import functools
-import hashlib
-import json
+import math
 import struct
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from torch import Tensor
 
 from coursekit.course import this_course
-from coursekit.grade.measuring import NOT_HERE, Bench, backbone_of
+from coursekit.grade.measuring import Bench, Losses, backbone_of, doubt, faults
 from coursekit.grade.pictures import best_match
 from coursekit.grade.pixels import Picture, decode
 from coursekit.records import Grade, Outcome, Status, Submission
@@ -81,17 +81,16 @@ def judge(submission: Submission, sandbox: Sandbox) -> dict[str, Finding]:
     records, unreadable = _records(submission)
     chosen = experiments.choose(records)
     runs = _runs(submission, chosen)
-    faults = {name: list(_looks(run)) for name, run in runs.items()}
-    decoded = _decoded(submission, [run for name, run in runs.items() if not faults[name]], sandbox)
+    found = {name: list(_looks(run)) for name, run in runs.items()}
+    decoded = _decoded(submission, [run for name, run in runs.items() if not found[name]], sandbox)
     bench, tensors = Bench(), _Tensors(decoded)
     for name, run in runs.items():
-        if not faults[name]:
-            faults[name] += _measured(run, decoded, tensors, bench)
-    for name, other in _twins(runs, decoded, faults):
-        text = f"Its picture is that of run {other}."
-        faults[name].append(Fault("picture", text))
+        if not found[name] and not run.doubt:
+            found[name] += _measured(run, decoded, tensors, bench)
+    for name, other in _twins(runs):
+        runs[name].doubt = f"its picture is that of run {other}"
     histories = {name: run.history for name, run in runs.items()}
-    findings = experiments.judge(chosen, histories, faults)
+    findings = experiments.judge(chosen, histories, found)
     nothing = _nothing(submission, unreadable)
     return {
         name: _with_summary(finding, runs[name]) if name in runs else nothing
@@ -112,8 +111,8 @@ class _Run:
         picture: the name of its final picture in the submission; "" for none.
         size: of that.
         sources: {"content", "style": where it is: the kit's, or a name in the submission, or ""}.
-        unmeasured: why it was not measured; "" if it was.
-        resaved: the picture was written by another program.
+        doubt: why measuring it does not show that it was done; "" if it does.
+        end: the losses of its picture, once measured.
     """
 
     record: Record
@@ -121,8 +120,8 @@ class _Run:
     picture: str
     size: Size
     sources: Mapping[str, Path | str]
-    unmeasured: str = ""
-    resaved: bool = False
+    doubt: str = ""
+    end: Losses = field(default_factory=dict)
 
 
 def _records(submission: Submission) -> tuple[list[Record], list[str]]:
@@ -232,7 +231,7 @@ def _decoded(
     wanted: dict[Size, set[str]] = defaultdict(set)
     for run in runs:
         if run.size[0] * run.size[1] > MAX_PIXELS:
-            run.unmeasured = f"{run.size[0]}×{run.size[1]} pixels are more than {MAX_PIXELS}"
+            run.doubt = f"{run.size[0]}×{run.size[1]} pixels are more than {MAX_PIXELS}"
             continue
         sources = [source for source in run.sources.values() if isinstance(source, str)]
         wanted[run.size] |= {run.picture, *filter(None, sources)}
@@ -268,56 +267,38 @@ def _measured(
     bench: Bench,
 ) -> Iterator[Fault]:
     """What is wrong with the pixels."""
-    if run.unmeasured:
-        return
     picture = decoded[run.picture, run.size]
     if isinstance(picture, str):
         yield Fault("picture", f"{PICTURE}: {picture}.")
         return
-    key = _key(picture.told)
-    run.resaved = not key
-    if key and key != run.record.text("key"):
-        yield Fault("picture", f"{PICTURE} says that it is of another run.")
     backbone = backbone_of(run.record)
     content, style = (tensors.of(run.sources[role], run.size) for role in ("content", "style"))
     if isinstance(backbone, str):
-        run.unmeasured = backbone
+        run.doubt = backbone
     elif isinstance(content, str):
-        run.unmeasured = f"of the content, {content}"
+        run.doubt = f"of the content, {content}"
     elif isinstance(style, str):
-        run.unmeasured = f"of the style, {style}"
+        run.doubt = f"of the style, {style}"
     elif not isinstance(run.history, RunError):
         try:
-            yield from bench.faults(
-                run.record, run.history, picture.pixels, content, style, backbone
+            start, run.end = bench.losses(
+                run.record.config, picture.pixels, content, style, backbone
             )
         except StyletoolsError as error:
-            run.unmeasured = str(error)[:200].rstrip(".")
+            run.doubt = str(error)[:200].rstrip(".")
+        else:
+            run.doubt = doubt(run.record, start, run.end)
+            yield from faults(run.record, run.history, start, run.end)
 
 
-def _key(told: str) -> str:
-    """Of the run that a picture says it is of; "" where it says nothing."""
-    try:
-        key = json.loads(told)["key"]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return ""
-    return key if isinstance(key, str) else ""
-
-
-def _twins(
-    runs: Mapping[str, _Run],
-    decoded: Mapping[tuple[str, Size], Picture | str],
-    faults: Mapping[str, Sequence[Fault]],
-) -> Iterator[tuple[str, str]]:
-    """Runs whose picture is another run's: those that are wrong; where none is, the later."""
-    seen: dict[str, list[str]] = defaultdict(list)
-    for name, run in runs.items():
-        picture = decoded.get((run.picture, run.size))
-        if isinstance(picture, Picture):
-            seen[hashlib.sha256(picture.pixels.tobytes()).hexdigest()].append(name)
-    for names in seen.values():
-        owner = next((name for name in names if not faults[name]), names[0])
-        yield from ((name, owner) for name in names if name != owner)
+def _twins(runs: Mapping[str, _Run]) -> Iterator[tuple[str, str]]:
+    """Runs whose picture is another's: two that differ in anything give two pictures."""
+    measured = [(name, run.end) for name, run in runs.items() if run.end]
+    for place, (name, end) in enumerate(measured):
+        for other, before in measured[:place]:
+            same = end.keys() & before.keys() - {"total", "style", "tv"}
+            if all(math.isclose(end[one], before[one], rel_tol=1e-6) for one in same):
+                yield from ((name, other), (other, name))
 
 
 # --- Saying --------------------------------------------------------------------------------------
@@ -342,16 +323,13 @@ def _nothing(submission: Submission, unreadable: Sequence[str]) -> Finding:
 
 
 def _with_summary(finding: Finding, run: _Run) -> Finding:
-    """What the run is, and what could not be looked at: that costs nothing."""
+    """What the run is, and why a person has to look at it."""
     if finding.status == "wrong" or isinstance(run.history, RunError):
         return finding
     config, totals = run.record.config, run.history["total"]
     text = f"{config.steps} steps of {config.optimizer} at {max(run.size)} pixels, total loss "
     text = f"{text}{totals[0]:.3g} at first, {totals[-1]:.3g} at last. {finding.message}".strip()
-    status = finding.status
-    if run.unmeasured:
-        text = f"{text} First loss and picture were not measured: {run.unmeasured}."
-        status = status if run.unmeasured == NOT_HERE else "different"
-    elif run.resaved:
-        text, status = f"{text} {PICTURE} was not written by the kit, or saved anew.", "different"
-    return replace(finding, status=status, message=text)
+    if not run.doubt:
+        return replace(finding, message=text)
+    text = f"{text} A person looks at picture, curve and settings: {run.doubt}."
+    return replace(finding, status=Status.TO_BE_READ, message=text)

@@ -406,6 +406,8 @@ class Grader:
             status = Status.DIFFERENT if Status.DIFFERENT in statuses else statuses[0]
         else:
             status = Status.WRONG
+        if Status.TO_BE_READ in statuses:  # by whoever opens the address
+            status, good = Status.TO_BE_READ, 0
         points = round(todo.points * good / len(statuses), 2)
         message = " ".join(choice.message for choice in choices if choice.message)
         code = "passed" if status is Status.PASSED else ""

@@ -3,17 +3,24 @@
 The files are opened in the sandbox, where none of the student's code runs.
 """
 
-import hashlib
+import functools
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from coursekit.grade.pixels import Picture, decode
 from coursekit.sandbox import Sandbox
-from styletools.images import MIN_SIDE
+from styletools._rgb import open_picture, to_rgb
+from styletools.images import MIN_SIDE, PICTURES
 
 LOOKED_AT = (64, 64)
 MAX_BYTES, MAX_FILES = 120_000_000, 200
+NUMBERED = re.compile(r"[ _]?\(\d+\)(?=\.\w+$)|-\d+(?=\.\w+$)")  # by a browser or an LMS
+SAME = 2.0  # grey levels of 255 between two picture files that show one picture
 
 
 def unpack_pictures(files: Mapping[str, bytes], folder: Path) -> dict[str, Path]:
@@ -26,13 +33,13 @@ def unpack_pictures(files: Mapping[str, bytes], folder: Path) -> dict[str, Path]
     Returns:
         {name in the submission: file}; of very many, or very large ones, the first.
     """
-    from coursekit.collect.archive import PICTURES
+    from coursekit.collect.archive import PICTURES as SUFFIXES
 
     copies: dict[str, Path] = {}
     left = MAX_BYTES
     for name, data in files.items():
         suffix = PurePosixPath(name).suffix.lower()
-        if suffix in PICTURES and len(copies) < MAX_FILES and len(data) <= left:
+        if suffix in SUFFIXES and len(copies) < MAX_FILES and len(data) <= left:
             left -= len(data)
             copies[name] = folder / f"{len(copies)}{suffix}"
             copies[name].write_bytes(data)
@@ -59,7 +66,7 @@ def judge(
     Args:
         names: {variable: {"kind": …, "path": …}}, as the kernel reports them.
         pictures: {name in the submission: file}, of all that were handed in.
-        kit_pictures: {file name: SHA-256} of the kit's own.
+        kit_pictures: {file name: SHA-256} of the kit's own; a name alone is one of them, too.
         alone: whether the submission is a notebook without a folder.
         sandbox: in which the pictures are opened.
     """
@@ -74,8 +81,8 @@ def judge(
             says = f"`{variable}` is of type {kind}; give the path of a picture that you hand in."
             choices[variable] = Choice("wrong", says)
         elif path.lower().startswith(("http:/", "https:/")):
-            says = f"`{variable}` is an address, which is not looked up here."
-            choices[variable] = Choice("different", says)
+            says = f"`{variable}` is an address, which a person has to look up."
+            choices[variable] = Choice("to be read", says)
         elif found := best_match(path, pictures):
             chosen[variable] = pictures[found]
         elif name in kit_pictures:
@@ -86,48 +93,85 @@ def judge(
         else:
             says = f"`{variable}` is {name}, which was not handed in."
             choices[variable] = Choice("wrong", says)
-    choices |= _opened(chosen, kit_pictures, sandbox)
+    choices |= _opened(chosen, sandbox)
     return {variable: choices[variable] for variable in names}
 
 
 def best_match(path: str, names: Iterable[str], least: int = 1) -> str:
     """The name that shares most parts with the path, from its end; "" for none.
 
+    Capitals do not count, as on Windows and macOS, nor does how an accent is stored, nor the
+    number that a browser or an LMS adds to a name; of several, the most alike is taken.
+
     Args:
         path: as a student wrote it; the notebook's own place is not known.
         names: in the submission.
         least: parts that must be the same.
     """
-    wanted = PurePosixPath(path.replace("\\", "/")).parts
-    best = (least - 1, "")
+    best, found = (least - 1, 0, 0), ""
     for name in names:
-        parts = PurePosixPath(name).parts
-        same = 0
-        while same < min(len(parts), len(wanted)) and parts[-1 - same] == wanted[-1 - same]:
-            same += 1
-        if same > best[0]:
-            best = (same, name)
-    return best[1]
+        for likeness, read in enumerate((_plain, _without_number), start=1):
+            same = _shared(read(path), read(name))
+            rank = same, -likeness, _shared(path, name)
+            if same >= least and rank > best:
+                best, found = rank, name
+    return found
 
 
-def _opened(
-    chosen: Mapping[str, Path], kit_pictures: Mapping[str, str], sandbox: Sandbox
-) -> dict[str, Choice]:
+def _shared(one: str, other: str) -> int:
+    """Parts that two paths end with."""
+    pairs = zip(_parts(one)[::-1], _parts(other)[::-1], strict=False)
+    same = [first == second for first, second in pairs]
+    return same.index(False) if False in same else len(same)
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    return PurePosixPath(path.replace("\\", "/")).parts
+
+
+def _plain(path: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def _without_number(path: str) -> str:
+    return NUMBERED.sub("", _plain(path))
+
+
+def _opened(chosen: Mapping[str, Path], sandbox: Sandbox) -> dict[str, Choice]:
     pictures = {variable: path.read_bytes() for variable, path in chosen.items()}
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in pictures.items()}
     decoded = decode(pictures, LOOKED_AT, sandbox)
     choices: dict[str, Choice] = {}
+    seen: list[np.ndarray] = []
     for variable in chosen:
-        if digests[variable] in kit_pictures.values():
-            choices[variable] = Choice("different", f"`{variable}` is one of the kit's pictures.")
-        elif problem := _problem(decoded[variable]):
+        picture = decoded[variable]
+        if problem := _problem(picture):
             choices[variable] = Choice("wrong", f"`{variable}`: {problem}.")
+            continue
+        pixels = picture.pixels  # type: ignore[union-attr]  # there is no problem
+        if any(_same(pixels, other) for other in seen):
+            says = f"`{variable}` is the same picture as the other."
+            choices[variable] = Choice("wrong", says)
+        elif any(_same(pixels, other) for other in _kit_pixels()):
+            choices[variable] = Choice("different", f"`{variable}` is one of the kit's pictures.")
         else:
             choices[variable] = Choice("passed")
-    if len(digests) == 2 and len(set(digests.values())) == 1:
-        last = list(chosen)[-1]
-        choices[last] = Choice("wrong", f"`{last}` is the same picture as the other.")
+        seen.append(pixels)
     return choices
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two files show one picture, saved again perhaps."""
+    return float(np.abs(one.astype(float) - other).mean()) <= SAME
+
+
+@functools.lru_cache(maxsize=1)
+def _kit_pixels() -> list[np.ndarray]:
+    """The kit's own pictures, in the size in which pictures are compared."""
+    found = []
+    for path in sorted(PICTURES.glob("*/*.*")):
+        with open(path, "rb") as file, open_picture(file) as image:
+            found.append(np.asarray(to_rgb(image, LOOKED_AT)))
+    return found
 
 
 def _problem(picture: Picture | str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from coursekit.grade.kits import INSIDE, KIT
-from coursekit.inside.decode import MAX_TOLD, READY
+from coursekit.inside.decode import READY
 from coursekit.sandbox import WORK, Sandbox, SandboxError
 
 
@@ -20,12 +20,10 @@ class Picture:
     Attributes:
         pixels: (H, W, 3), uint8.
         size: (width, height) of the file.
-        told: what the kit wrote into the file about its run; "" for nothing.
     """
 
     pixels: np.ndarray
     size: tuple[int, int]
-    told: str
 
 
 def decode(
@@ -61,7 +59,7 @@ def _ask(paths: list[Path], size: tuple[int, int], sandbox: Sandbox) -> list[Pic
     """The first pictures of these, as far as the decoder got."""
     rgb = KIT / "_rgb.py"
     inside = {WORK / path.name: path for path in (rgb, *paths)}
-    most = (len(paths) + 1) * (4 * size[0] * size[1] + 2 * MAX_TOLD)  # bytes, in base 64
+    most = (len(paths) + 1) * (4 * size[0] * size[1] + 1_000)  # bytes, in base 64
     limits = replace(sandbox.limits, file_size=max(sandbox.limits.file_size, most))
     room = replace(sandbox.furnished(files=inside), limits=limits)
     where = {path: str(room.path(place)) for place, path in inside.items()}
@@ -75,4 +73,4 @@ def _ask(paths: list[Path], size: tuple[int, int], sandbox: Sandbox) -> list[Pic
 def _picture(line: dict, size: tuple[int, int]) -> Picture:
     pixels = np.frombuffer(base64.b64decode(line["pixels"]), np.uint8)
     width, height = line["size"]
-    return Picture(pixels.reshape(size[1], size[0], 3), (width, height), line["told"])
+    return Picture(pixels.reshape(size[1], size[0], 3), (width, height))

@@ -10,12 +10,11 @@ import sys
 from typing import Any
 
 MAX_PIXELS = 100_000_000  # of a file, as in styletools.images
-MAX_TOLD = 200_000  # characters
 READY = "ready"
 
 
 def main() -> None:
-    """A line for each picture: why it cannot be opened; or its size, what it tells, its pixels."""
+    """A line for each picture: why it cannot be opened; or its size and its pixels."""
     from PIL import Image
 
     Image.MAX_IMAGE_PIXELS = None
@@ -23,13 +22,12 @@ def main() -> None:
     tools = runpy.run_path(request["rgb"])
     print(json.dumps(READY), flush=True)
     for path in request["pictures"]:
-        line: dict[str, Any] = {"problem": "", "size": [0, 0], "told": "", "pixels": ""}
+        line: dict[str, Any] = {"problem": "", "size": [0, 0], "pixels": ""}
         try:
             with open(path, "rb") as file, tools["open_picture"](file) as image:
                 line["size"] = width, height = image.size
                 if width * height > MAX_PIXELS:
                     raise Image.DecompressionBombError
-                line["told"] = str(image.info.get("styletools", ""))[:MAX_TOLD]
                 picture = tools["to_rgb"](image, tuple(request["size"]))
                 line["pixels"] = base64.b64encode(picture.tobytes()).decode()
         except Image.DecompressionBombError:

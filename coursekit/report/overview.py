@@ -51,6 +51,7 @@ def class_page(
     grades: Sequence[Grade],
     likenesses: Mapping[str, Sequence[Likeness]] | None = None,
     refused: Mapping[str, str] | None = None,
+    left_out: Sequence[str] = (),
 ) -> str:
     """The class overview as HTML; links lead to the students' pages beside it.
 
@@ -58,6 +59,7 @@ def class_page(
         grades: of the class.
         likenesses: what `likeness.alike` found.
         refused: {student: why nothing of the submission was read}.
+        left_out: what lay beside the submissions, and why it is none.
     """
     likenesses = likenesses or {}
     refused = {student: reason for student, reason in (refused or {}).items() if reason}
@@ -83,6 +85,7 @@ def class_page(
         notes={g.student: len({*g.notes}) + len(likenesses.get(g.student, ())) for g in grades},
         alike={g.student: likenesses[g.student] for g in grades if g.student in likenesses},
         refused=refused,
+        left_out=left_out,
         pages={grade.student: f"students/{file_name(grade.student)}.html" for grade in grades},
         sandboxes=sorted({grade.sandbox for grade in grades} - {"bubblewrap"}),
     )

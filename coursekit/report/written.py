@@ -93,12 +93,25 @@ def row_id(student: str, question: Key) -> str:
 
 def with_marks(grade: Grade, submission: Submission, marks: Marks) -> Grade:
     """A grade with the written answers in it: "read", "to be read" or "not attempted"."""
+    graded = [_looked_at(grade.student, outcome, marks) for outcome in grade.outcomes]
     if submission.single:
-        return grade  # the lessons' questions were not asked
+        return replace(grade, outcomes=tuple(graded))  # the lessons' questions were not asked
     outcomes = [
         _outcome(grade.student, submission, question, marks) for question in this_course().written
     ]
-    return replace(grade, outcomes=tuple(sorted([*grade.outcomes, *outcomes], key=_place)))
+    return replace(grade, outcomes=tuple(sorted([*graded, *outcomes], key=_place)))
+
+
+def _looked_at(student: str, outcome: Outcome, marks: Marks) -> Outcome:
+    """What the grader left to a person, with that person's points once they are there."""
+    key = outcome.lesson, outcome.grade_id
+    mark = marks.get(row_id(student, key), Mark())
+    if outcome.status is not Status.TO_BE_READ or mark.points is None:
+        return outcome
+    if _state(outcome.message, mark) != "read":
+        return outcome
+    message = mark.comment or outcome.message
+    return replace(outcome, status=Status.READ, points=mark.points, message=message)
 
 
 def _place(outcome: Outcome) -> float:
@@ -123,7 +136,8 @@ def write_pages(
         submissions: of the class.
         marks: what is in the table now.
         figures: {(student, question): paths of pictures, relative to the pages}.
-        grades: {student: grade}, by which the reader sees what became of the code.
+        grades: {student: grade}, by which the reader sees what became of the code; what the
+            grader left to a person has a row, too.
     """
     figures, grades = figures or {}, grades or {}
     asked = (submission for submission in submissions if not submission.single)
@@ -135,11 +149,17 @@ def write_pages(
         for submission in submissions:
             text = answer_text(submission, question)
             mark = marks.get(row_id(submission.student, question.key), Mark())
-            rows.append(_row(submission, question, text, mark))
+            rows.append(_row(submission.student, question.key, question.points, text, mark))
             if text:
                 pictures = figures.get((submission.student, question.key), ())
                 about = _about(question, grades.get(submission.student))
                 entries.append((submission.student, text, mark, rows[-1][-2], pictures, about))
+    for student, grade in sorted(grades.items()):
+        for outcome in grade.outcomes:
+            if outcome.status is Status.TO_BE_READ:
+                asked_of = outcome.lesson, outcome.grade_id
+                mark = marks.get(row_id(student, asked_of), Mark())
+                rows.append(_row(student, asked_of, outcome.possible, outcome.message, mark))
     known = {row[-1] for row in rows}
     for key, mark in marks.items():  # of students who are not here now
         if key not in known:
@@ -213,25 +233,14 @@ def _is_of(kept: str, text: str) -> bool:
         return False
 
 
-def _row(submission: Submission, question: Question, text: str, mark: Mark) -> list[str]:
+def _row(student: str, question: Key, possible: float, text: str, mark: Mark) -> list[str]:
     points = "" if mark.points is None else number(mark.points)
     state = _state(text, mark)
     if mark.points is None or state == "read":
         mark = replace(mark, answer=digest(text))
-    lesson, name = question.key
-    possible = number(question.points)
-    student = one_line(submission.student)
-    return [
-        student,
-        lesson,
-        name,
-        possible,
-        points,
-        mark.comment,
-        mark.answer,
-        state,
-        row_id(student, question.key),
-    ]
+    name = one_line(student)
+    about = [mark.comment, mark.answer, state, row_id(name, question)]
+    return [name, *question, number(possible), points, *about]
 
 
 def _state(text: str, mark: Mark) -> str:

@@ -28,10 +28,20 @@ REFUSED = {  # numbers on x86_64 and aarch64
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
+    "flock": (73, 32),
+    "inotify_init1": (294, 26),
+    "fanotify_init": (300, 262),
 }
+INOTIFY_INIT = 253  # on x86_64 alone
+FCNTL = (72, 25)
+SHARED = {  # what fcntl tells other processes, or asks of them
+    "F_GETLK": 5, "F_SETLK": 6, "F_SETLKW": 7, "F_OFD_GETLK": 36, "F_OFD_SETLK": 37,
+    "F_OFD_SETLKW": 38, "F_SETLEASE": 1024, "F_GETLEASE": 1025, "F_NOTIFY": 1026,
+}  # fmt: skip
 CONNECT = (42, 203)
 SOCKET, STREAM, KIND = (41, 198), 1, 0xF  # SOCK_STREAM, and the bits of a socket's kind
-LOCAL, NETLINK = 1, 16  # AF_UNIX; and where ZeroMQ asks for interfaces, and goes on without
+LOCAL, INTERNET = 1, 2  # AF_UNIX, AF_INET
+NETLINK = 16  # where ZeroMQ asks for interfaces, and goes on without
 SENDS = {"sendto": ((44, 206), 3), "sendmsg": ((46, 211), 2), "sendmmsg": ((307, 269), 3)}
 FAST_OPEN = 0x20000000  # a flag with which sending connects
 CLONE, CLONE3 = (56, 220), (435, 435)
@@ -41,6 +51,7 @@ OTHER_ABI = 0x40000000  # x32
 LOAD, EQUAL, AT_LEAST, ANY_BIT, AND, RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06  # classic BPF
 NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # places in `struct seccomp_data`
 ALLOW, NOT_PERMITTED, INVALID, NO_SUCH_CALL = 0x7FFF0000, 0x50001, 0x50016, 0x50026
+NO_SUCH_FAMILY = 0x50061
 
 
 Line = tuple[int, int, int, int]  # operation, lines to skip if true and if false, operand
@@ -67,7 +78,13 @@ def program(machine: str = "", network: bool = True) -> bytes:
     ]
     for numbers in REFUSED.values():
         lines += [(EQUAL, 0, 1, numbers[which]), (RETURN, 0, 0, NOT_PERMITTED)]
-    lines += [] if network else _no_network(which)
+    if which == 0:
+        lines += [(EQUAL, 0, 1, INOTIFY_INIT), (RETURN, 0, 0, NOT_PERMITTED)]
+    lines += [(EQUAL, 0, 2 + 2 * len(SHARED), FCNTL[which]), (LOAD, 0, 0, ARGUMENTS + 8)]
+    for told in SHARED.values():
+        lines += [(EQUAL, 0, 1, told), (RETURN, 0, 0, NOT_PERMITTED)]
+    lines += [(RETURN, 0, 0, ALLOW)]
+    lines += _families(which) if network else _no_network(which)
     # clone3's flags are out of a filter's sight; without it, libc takes clone.
     lines += [(EQUAL, 0, 1, CLONE3[which]), (RETURN, 0, 0, NO_SUCH_CALL)]
     lines += [(EQUAL, 0, 3, CLONE[which]), (LOAD, 0, 0, ARGUMENTS)]
@@ -82,9 +99,16 @@ def _no_network(which: int) -> list[Line]:
     for numbers, place in SENDS.values():
         lines += [(EQUAL, 0, 4, numbers[which]), (LOAD, 0, 0, ARGUMENTS + 8 * place)]
         lines += [(ANY_BIT, 0, 1, FAST_OPEN), (RETURN, 0, 0, NOT_PERMITTED), (RETURN, 0, 0, ALLOW)]
-    lines += [(EQUAL, 0, 9, SOCKET[which])]
-    lines += [(LOAD, 0, 0, ARGUMENTS), (EQUAL, 6, 0, LOCAL)]
-    lines += [(EQUAL, 0, 1, NETLINK), (RETURN, 0, 0, INVALID)]
-    lines += [(LOAD, 0, 0, ARGUMENTS + 8), (AND, 0, 0, KIND), (EQUAL, 1, 0, STREAM)]
-    lines += [(RETURN, 0, 0, NOT_PERMITTED), (RETURN, 0, 0, ALLOW)]
-    return lines
+    return [*lines, *_families(which, STREAM)]
+
+
+def _families(which: int, kind: int | None = None) -> list[Line]:
+    """Sockets of this machine, and of the internet's protocols: of one kind, if one is given."""
+    known = [(LOAD, 0, 0, ARGUMENTS), (EQUAL, 0, 1, LOCAL), (RETURN, 0, 0, ALLOW)]
+    known += [(EQUAL, 0, 1, NETLINK), (RETURN, 0, 0, INVALID)]
+    known += [(EQUAL, 1, 0, INTERNET), (RETURN, 0, 0, NO_SUCH_FAMILY)]
+    if kind is not None:
+        known += [(LOAD, 0, 0, ARGUMENTS + 8), (AND, 0, 0, KIND), (EQUAL, 1, 0, kind)]
+        known += [(RETURN, 0, 0, NOT_PERMITTED)]
+    known += [(RETURN, 0, 0, ALLOW)]
+    return [(EQUAL, 0, len(known), SOCKET[which]), *known]

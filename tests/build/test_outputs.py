@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -170,6 +171,11 @@ def test_what_was_not_attempted_is_no_mistake():
 
 def test_the_page_of_a_class_without_grades_is_a_page():
     assert "<strong>0</strong> submissions" in class_page([])
+    assert "Left out" not in class_page([grade("a")])
+    noted = replace(grade("a"), notes=("A link <b> was not followed.",))
+    text = class_page([noted], left_out=["bob.rar is no submission."])
+    assert "bob.rar is no submission." in text
+    assert "A link &lt;b&gt; was not followed." in text
     broken = outcome(status="infrastructure", points=0)
     assert "not fully graded" in class_page([grade("x", broken)])
 

@@ -309,3 +309,25 @@ def test_a_notebook_too_large_costs_the_others_nothing(tmp_path, monkeypatch):
     assert ada.answers[GRAM].source.endswith("1")
     assert any(note.startswith("Left out: 03_losses.ipynb is larger") for note in ada.notes)
     assert any(note.startswith("Left out: 01_layers.ipynb") for note in ada.notes)
+
+
+def test_what_lies_about_is_said(tmp_path):
+    save(tmp_path / "class" / "ada" / "02_gram.ipynb", own(1))
+    save(tmp_path / "class" / "ada" / "venv" / "02_gram.ipynb", own(2))
+    pack(tmp_path / "class" / "bob.zip", {"02_gram.ipynb": own(1), ".ipynb_checkpoints/x": "x"})
+    for name in (".hidden", "venv", "bob.rar", "old.tar.gz"):
+        (tmp_path / "class" / name).write_text("x")
+    skipped = find_handins([tmp_path / "class"]).skipped
+    assert [line.split()[0] for line in skipped] == [".hidden", "bob.rar", "old.tar.gz", "venv"]
+    ada, bob = collect([tmp_path / "class"])
+    assert "Folders that are not looked at: venv." in ada.notes
+    assert "Folders that are not looked at: .ipynb_checkpoints." in bob.notes
+
+
+def test_names_that_read_alike_are_told_apart(tmp_path):
+    latin, cyrillic = "Anna Petrova", "Anna P\u0435trova"
+    for name in (latin, cyrillic, "Anna Petro\u200bva"):
+        save(tmp_path / name / "02_gram.ipynb", own(1))
+    names = [handin.student for handin in find_handins([tmp_path]).handins]
+    assert len(names) == 3
+    assert all(" [" in name for name in names)

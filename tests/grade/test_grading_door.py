@@ -228,6 +228,7 @@ def notebook(path, lesson, **sources):
         name = cell["metadata"].get("nbgrader", {}).get("grade_id")
         if name in sources:
             cell["source"] = sources[name]
+    path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(book), encoding="utf-8")
     return path
 
@@ -285,6 +286,25 @@ def test_tricks_at_the_door(trick, tmp_path):
         done = door(path, *options)
     assert done.returncode != 0
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("more", ["zip", "ignored", "experiments", "nothing asked"])
+def test_full_marks_are_of_everything_that_was_given(more, tmp_path):
+    notebook(tmp_path / "class" / "02_gram.ipynb", "02_gram", **right("02_gram"))
+    options = []
+    if more == "zip":
+        (tmp_path / "class" / "other.zip").write_bytes(b"")
+    elif more == "ignored":
+        other = notebook(tmp_path / "class" / "03_losses.ipynb", "03_losses")
+        options = [f"--ignore={other}"]
+    elif more == "experiments":
+        notebook(tmp_path / "class" / "04_tuning.ipynb", "04_tuning")
+    else:
+        notebook(tmp_path / "class" / "00_setup.ipynb", "00_setup")
+    done = door(tmp_path / "class", *options)
+    assert "1 passed" in done.stdout, done.stdout
+    assert done.returncode == (0 if more == "nothing asked" else 1)
+    assert ("Not graded here" in done.stdout) == (more != "nothing asked")
 
 
 def test_without_the_plugin_nothing_changes(tmp_path):

@@ -133,15 +133,60 @@ def test_the_environment_is_ours(either, monkeypatch):
 
 def test_no_network():
     code = """
-        import socket
-        sockets = [name for _, name in socket.if_nameindex()]
-        print(sockets)
+        lines = open("/proc/net/dev").read().splitlines()[2:]
+        print([line.split(":")[0].strip() for line in lines])
         """
     command = Bubblewrap().command([sys.executable, "-c", textwrap.dedent(code)])
     done = subprocess.run(
         Bubblewrap().offline(command), capture_output=True, text=True, timeout=600, check=False
     )
     assert done.stdout == "['lo']\n"
+
+
+def test_sockets_are_of_two_families(either):
+    code = """
+        import socket
+        families = {"unix": 1, "inet": 2, "inet6": 10, "packet": 17, "tipc": 30, "bluetooth": 31,
+                    "alg": 38, "vsock": 40, "qipcrtr": 42}
+        for name, family in families.items():
+            try:
+                socket.socket(family, 1).close()
+                print(name)
+            except OSError as error:
+                assert error.errno == 97, (name, error)
+        """
+    done = either(code)
+    assert done.stdout == "unix\ninet\n", done.stderr
+
+
+def test_two_answers_cannot_speak_through_a_file_that_both_see(either):
+    code = """
+        import ctypes, fcntl, os, sys
+        libc = ctypes.CDLL(None, use_errno=True)
+        file = open("/usr/bin/env", "rb")
+
+        def watched():
+            if libc.inotify_init1(0) < 0:
+                raise OSError(ctypes.get_errno(), "inotify")
+
+        def noticed():
+            fcntl.fcntl(os.open("/usr/bin", os.O_RDONLY), fcntl.F_NOTIFY, fcntl.DN_ACCESS)
+
+        for attempt in (
+            lambda: fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB),
+            lambda: fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB),
+            lambda: fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK),
+            watched, noticed,
+        ):
+            try:
+                attempt()
+                print("spoken")
+            except PermissionError:
+                print("no")
+        print(fcntl.fcntl(file, fcntl.F_GETFD))
+        """
+    done = either(code)
+    assert done.stdout == "no\n" * 5 + "1\n", done.stderr
 
 
 def test_memory_is_limited(either):
