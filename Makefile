@@ -14,7 +14,7 @@ export OMP_WAIT_POLICY ?= passive
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo lab test units lint browser soak bench nbval notebooks system clean help
+.PHONY: demo lab test units lint browser soak bench nbval notebooks lock system clean help
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
@@ -57,6 +57,10 @@ nbval: $(VENV)/installed-dev  ## the reference notebooks against their stored ou
 
 notebooks: $(VENV)/installed-dev  ## build the notebooks from their sources, run the references
 	$(BIN)/python -m coursekit build --execute
+
+lock: $(VENV)/installed-dev  ## requirements.lock anew, from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python tools/lock.py $(BIN)/uv
 
 system:          ## what the browser and grading tests need of Debian or Ubuntu (asks for root)
 	$(SUDO) apt-get update -qq

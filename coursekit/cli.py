@@ -332,7 +332,15 @@ def purge(grades: Path, more: tuple[Path, ...], yes: bool) -> None:
     required=True,
     help="A ZIP file (name.zip; replaced if it is there), or a new folder.",
 )
-def release(output: Path) -> None:
+@click.option(
+    "--repository",
+    metavar="OWNER/NAME",
+    default="",
+    help="Where it will be on GitHub: links to Colab, Binder and Codespaces are put in.",
+)
+@click.option("--branch", metavar="NAME", default="main", show_default=True)
+@click.option("--hub", metavar="URL", default="", help="A JupyterHub with nbgitpuller, for a link.")
+def release(output: Path, repository: str, branch: str, hub: str) -> None:
     """Write what students get: notebooks, styletools, pictures, and how to install them.
 
     No solution, no reference and nothing of coursekit is in it. Exit code 2: the student
@@ -340,7 +348,9 @@ def release(output: Path) -> None:
     """
     from coursekit.build.release import write_release
 
-    names = write_release(output)
+    if hub and not repository:
+        raise click.UsageError("Give --repository, too: the hub fetches it.")
+    names = write_release(output, repository=repository, branch=branch, hub=hub)
     click.echo(f"{output}: {len(names)} files. Give it to your students.")
 
 

@@ -1,8 +1,8 @@
 """What students get, as a folder or a ZIP file: the same course gives the same bytes.
 
 In it: the student notebooks, styletools, pictures, environment.yml, pyproject.toml, README.md,
-LICENSE, and a GitHub workflow that runs the visible checks. Not in it: lessons, references,
-coursekit, tests.
+LICENSE, a GitHub workflow that runs the visible checks, and what a container needs. Not in it:
+lessons, references, coursekit, tests.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from coursekit.build import lesson as build
+from coursekit.build.environments import environment_files, with_links
 from styletools._files import atomic_path
 from styletools.errors import StyletoolsError
 
@@ -36,17 +37,24 @@ class ReleaseError(StyletoolsError, ValueError):
     """A release that cannot be made, or must not."""
 
 
-def write_release(output: Path, root: Path = ROOT) -> list[str]:
+def write_release(
+    output: Path, root: Path = ROOT, repository: str = "", branch: str = "main", hub: str = ""
+) -> list[str]:
     """Write the students' folder, or the ZIP file of it where `output` ends in .zip.
 
     Args:
         output: a ZIP file (replaced, if it is there), or a folder that is new or empty.
         root: of the course.
+        repository: OWNER/NAME on GitHub, where it will be: links to Colab, Binder and Codespaces
+            are put in. None, if "".
+        branch: of the repository.
+        hub: the address of a JupyterHub with nbgitpuller, for a link to it.
 
     Returns:
         The names of the files in it.
 
     Raises:
+        LinkError: the repository, the branch or the hub is malformed.
         ReleaseError: the student notebooks are not current or hold a line of a solution, or the
             folder is not empty.
     """
@@ -55,7 +63,10 @@ def write_release(output: Path, root: Path = ROOT) -> list[str]:
             f"The student notebooks are not what the lessons give ({stale[0]}). Build them first: "
             "python -m coursekit build."
         )
-    files = dict(sorted(release_files(root).items()))
+    files = release_files(root)
+    if repository:
+        files = with_links(files, repository, branch, hub)
+    files = dict(sorted(files.items()))
     if output.suffix.lower() == ".zip":
         with atomic_path(output) as temporary:
             _write_zip(temporary, files, course_date(root))
@@ -74,6 +85,7 @@ def release_files(root: Path = ROOT) -> dict[str, bytes]:
     files["README.md"] = (TEMPLATES / "student-readme.md").read_bytes()
     files["pyproject.toml"] = student_pyproject((root / "pyproject.toml").read_text()).encode()
     files[".github/workflows/checks.yml"] = (TEMPLATES / "github-student.yml").read_bytes()
+    files |= environment_files(root)
     for path in sorted((root / "notebooks" / "student").glob("*.ipynb")):
         files[f"notebooks/{path.name}"] = path.read_bytes()
         _refuse_solutions(path, root)
