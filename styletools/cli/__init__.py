@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import io
 import os
 import re
 import sys
@@ -35,6 +36,13 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 class Group(click.Group):
     """Shows the kit's own errors as one message, not as a traceback."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Print on any console: a sign that its code page lacks becomes a question mark."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
+        return super().main(*args, **options)
 
     def invoke(self, context: click.Context) -> Any:
         """Exit with 2 where the kit says what is wrong; a warning is a sentence, too."""

@@ -354,3 +354,22 @@ def test_where_results_have_no_room_the_picture_is_kept(run, photo, noise, tmp_p
         result.output
     )
     Image.open(picture).load()
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        (["styletools.cli", "stylize", "--help"], 0, "Exit codes"),
+        (["styletools.cli", "check"], 1, "to go."),
+        (["styletools.cli", "runs", "list", "--store", "λ→✓"], 0, "???"),
+        (["coursekit", "grade", "λ→✓"], 2, "???"),
+    ],
+)
+def test_a_console_of_another_code_page_shows_what_it_can(command, code, said, tmp_path):
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    program = [sys.executable, "-m", *command]
+    done = subprocess.run(program, cwd=tmp_path, env=environment, capture_output=True, timeout=300)
+    output = (done.stdout + done.stderr).decode("cp1252")
+    assert done.returncode == code, output
+    assert said in output
+    assert "Traceback" not in output
