@@ -14,6 +14,7 @@ GRADES/kept/NAME.json       what a later call goes on from
 """
 
 import contextlib
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -35,10 +36,12 @@ from coursekit.report.marking import write_marking
 from coursekit.report.overview import class_page
 from coursekit.report.pages import number, write_reports
 from coursekit.report.pseudonyms import Pseudonyms
+from coursekit.report.purge import left_behind
 from coursekit.report.roster import make_roster, read_roster, write_roster
 from coursekit.report.rules import apply_rules, read_rules
 from coursekit.report.tables import ExportError, gradescope_json, nbgrader_csv
 from coursekit.report.written import read_marks, with_marks, write_pages
+from coursekit.sandbox.places import temporary
 from styletools._files import write_text
 from styletools.config import read_course
 
@@ -96,12 +99,14 @@ def grade_class(
     rules, roster = read_rules(read_course()), read_roster(output)
     known_times = times_in(times) if times else {}
     names = Pseudonyms(key, output) if key else None
+    for place in left_behind():  # by calls that were killed; answers may nest folders too deep
+        subprocess.run(["rm", "-rf", "--", str(place)], check=False)
     output.mkdir(parents=True, exist_ok=True)  # it is tried whether answers can read it
     with (
-        tempfile.TemporaryDirectory(prefix="coursekit-download-") as temporary,
+        tempfile.TemporaryDirectory(prefix=temporary("download")) as scratch,
         Reader() as reader,
     ):
-        unpacked = _unpacked(paths, Path(temporary))
+        unpacked = _unpacked(paths, Path(scratch))
         found = find_handins([unpacked.get(path, path) for path in paths], layout)
         if names and found.skipped:  # their names may be students'
             count = f"{len(found.skipped)} files are no submissions; they were left out."
@@ -138,7 +143,7 @@ def grade_class(
             coming = grade_all(
                 read(chosen), output / KEPT, workers or default_workers(), unsafe_no_sandbox,
                 again=bool(students), client=client, say=tell,
-                allow_weaker_sandbox=allow_weaker_sandbox, hidden=(*paths, Path(temporary), output),
+                allow_weaker_sandbox=allow_weaker_sandbox, hidden=(*paths, Path(scratch), output),
             )  # fmt: skip
             for number, grade in enumerate(coming, start=1):
                 if names:

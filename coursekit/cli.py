@@ -1,5 +1,6 @@
 """The instructor's command line: `coursekit`, or `python -m coursekit`."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -147,6 +148,7 @@ def grade(
             "No sandbox: the answers run with your rights. Every page will say so.", err=True
         )
     client = connect(scheduler) if scheduler else None
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
     try:
         grades = grade_class(
             submissions, output, layout, workers, unsafe_no_sandbox, students, click.echo, client,
@@ -155,7 +157,13 @@ def grade(
     except KeyboardInterrupt:
         click.echo("Interrupted. The same command goes on.", err=True)
         sys.exit(INTERRUPTED)
+    except OSError as error:
+        raise click.ClickException(
+            f"{error.strerror or error} ({error.filename or output}). What is graded is kept in "
+            f"{output}; see to the disk and its rights, and the same command goes on."
+        ) from None
     finally:
+        signal.signal(signal.SIGTERM, before)
         if client:
             client.close()
     statuses = {grade.student: [o.status for o in grade.outcomes] for grade in grades}

@@ -35,6 +35,7 @@ from coursekit.grade.rebuild import (
 from coursekit.inside import verdicts
 from coursekit.records import SINGLE, Grade, Outcome, Run, Status, Submission
 from coursekit.sandbox import WORK, Plain, Sandbox, choose
+from coursekit.sandbox.places import temporary
 
 LOST = ("timed out", "died", "out of memory", "not reached")
 MOST_LATER = 3  # values of a name below its check
@@ -122,7 +123,7 @@ class Grader:
         self.digest = course_digest(self.notebooks)
         self._reference = Reference(self.todos)
         self._lock = threading.Lock()  # of the reference: it is run by one thread at a time
-        self._folder = Path(tempfile.mkdtemp(prefix="coursekit-kit-"))
+        self._folder = Path(tempfile.mkdtemp(prefix=temporary("kit")))
         self._kits = ExitStack()
         self._kits.callback(shutil.rmtree, self._folder, ignore_errors=True)
         write_kernel_kit(self._folder / "kernel")
@@ -174,7 +175,7 @@ class Grader:
             if (answer := answers[todo.name]) is None or is_stub(answer.source, todo.stub)
         }
         asked = {name for run in runs for name in run.wanted}
-        with tempfile.TemporaryDirectory(prefix="coursekit-pictures-") as folder:
+        with tempfile.TemporaryDirectory(prefix=temporary("pictures")) as folder:
             pictures: dict[str, Path] = {}
             if submission.pictures and set(verdicts.REPORTED) & (asked or {*answers}):
                 pictures = ownpictures.unpack_pictures(submission.files, Path(folder))

@@ -1,11 +1,13 @@
 """Runs a rebuilt notebook: `pytest --nbval`, unmodified, with the kernel in a sandbox."""
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +18,12 @@ from nbformat import NotebookNode
 
 from coursekit.grade.recorder import read_record
 from coursekit.sandbox import Sandbox
+from coursekit.sandbox.memory import LOOK_EVERY
+from coursekit.sandbox.places import temporary
 
 INI = "[pytest]\naddopts =\n"  # trusted, so that none is looked for elsewhere
 KERNEL = "coursekit"
+RECORD = "record.jsonl"
 CONNECTION = "{connection_file}"  # where Jupyter puts the file's name
 KERNEL_OPTIONS = (
     "--IPKernelApp.capture_fd_output=False",  # what is written past Python goes nowhere
@@ -32,12 +37,14 @@ class Seconds:
     """Time limits.
 
     Attributes:
-        cell: for a cell; the first imports torch, on a machine that does other things too.
-        run: for a notebook.
+        cell: for a cell.
+        run: for a notebook, once its kernel is ready.
+        start: for the kernel and its first cell, which imports torch, however busy this machine is.
     """
 
     cell: float = 20
     run: float = 150
+    start: float = 120
 
 
 @dataclass(frozen=True)
@@ -75,8 +82,8 @@ def run_notebook(
     found: dict[str, CellResult] = {}
     with sandbox, _folder(notebook, sandbox) as folder:
         command = sandbox.offline(_pytest(folder, seconds, memory))
-        _wait(command, folder, seconds.run)
-        for line in read_record(folder / "record.jsonl"):
+        _wait(command, folder, seconds)
+        for line in read_record(folder / RECORD):
             identity = str(line.pop("cell"))
             if identity not in found or found[identity].passed:
                 found[identity] = CellResult(**line)
@@ -87,7 +94,7 @@ def run_notebook(
 @contextmanager
 def _folder(notebook: NotebookNode, sandbox: Sandbox) -> Iterator[Path]:
     """A folder with all that pytest needs; `tmp` in it is for the kernel's connection file."""
-    folder = Path(tempfile.mkdtemp(prefix="coursekit-run-"))
+    folder = Path(tempfile.mkdtemp(prefix=temporary("run")))
     try:
         (folder / "tmp").mkdir()
         (folder / "pytest.ini").write_text(INI)
@@ -107,10 +114,12 @@ def _folder(notebook: NotebookNode, sandbox: Sandbox) -> Iterator[Path]:
 
 def _pytest(folder: Path, seconds: Seconds, memory: int) -> list[str]:
     options = ["--nbval", "--nbval-kernel-name", KERNEL, "--runxfail", "--noconftest"]
+    options += ["--nbval-kernel-startup-timeout", str(seconds.start)]
+    options += ["--first-cell-timeout", str(seconds.start)]
     options += ["--nbval-cell-timeout", str(seconds.cell), "--color", "no", "-q", "--tb", "no"]
     options += ["-c", str(folder / "pytest.ini"), "--rootdir", str(folder)]
     options += ["-p", "coursekit.grade.recorder", "-p", "nbval.plugin", "-p", "no:cacheprovider"]
-    options += ["--record", str(folder / "record.jsonl"), "--kernel-memory", str(memory)]
+    options += ["--record", str(folder / RECORD), "--kernel-memory", str(memory)]
     return [sys.executable, "-m", "pytest", *options, str(folder / "rebuilt.ipynb")]
 
 
@@ -124,8 +133,8 @@ def _environment(folder: Path) -> Mapping[str, str]:
     }
 
 
-def _wait(command: Sequence[str], folder: Path, seconds: float) -> None:
-    """Run the command to its end, or to the end of its time."""
+def _wait(command: Sequence[str], folder: Path, seconds: Seconds) -> None:
+    """Run the command to its end, or to the end of its time, which begins after the first cell."""
     with open(folder / "log.txt", "wb") as log:
         process = subprocess.Popen(
             command,
@@ -135,10 +144,13 @@ def _wait(command: Sequence[str], folder: Path, seconds: float) -> None:
             stdout=log,
             stderr=subprocess.STDOUT,
         )
+        end, ready = time.monotonic() + seconds.start, False
         try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            pass
+            while process.poll() is None and time.monotonic() < end:
+                if not ready and (folder / RECORD).exists():
+                    end, ready = time.monotonic() + seconds.run, True
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(LOOK_EVERY)
         finally:
             process.kill()  # with all that it started: they die with their parents
             process.wait()

@@ -11,6 +11,7 @@ import numpy as np
 from coursekit.grade.kits import INSIDE, KIT
 from coursekit.inside.decode import READY
 from coursekit.sandbox import WORK, Sandbox, SandboxError
+from coursekit.sandbox.places import temporary
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def decode(
         SandboxError: the sandbox does not work.
     """
     found: dict[str, Picture | str] = {}
-    with tempfile.TemporaryDirectory(prefix="coursekit-pixels-") as folder:
+    with tempfile.TemporaryDirectory(prefix=temporary("pixels")) as folder:
         paths = {name: Path(folder, str(number)) for number, name in enumerate(files)}
         for name, data in files.items():
             paths[name].write_bytes(data)

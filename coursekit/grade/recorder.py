@@ -36,13 +36,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Where to write, and when to end a kernel."""
     parser.addoption("--record", help="file that gets a line of JSON for each cell")
     parser.addoption("--kernel-memory", type=int, help="bytes that all processes may take")
+    parser.addoption("--first-cell-timeout", type=float, help="seconds for the first cell")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: Any) -> Generator[None, object, object]:
-    """Watch the kernel while a cell runs."""
-    with _watched(item.parent.kernel, item.config.option.kernel_memory):
-        return (yield)
+    """Watch the kernel while a cell runs; the first cell has time of its own."""
+    option = item.config.option
+    limit = option.nbval_cell_timeout
+    if item is item.session.items[0]:
+        option.nbval_cell_timeout = option.first_cell_timeout
+    try:
+        with _watched(item.parent.kernel, option.kernel_memory):
+            return (yield)
+    finally:
+        option.nbval_cell_timeout = limit
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,6 +1,7 @@
 """Removing what is kept of a class."""
 
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from styletools.errors import StyletoolsError
 
 OURS = "coursekit-"  # how the names of all temporary files and folders of grading begin
+MADE_BY = re.compile(rf"{OURS}[a-z]+-(\d+)-")  # see `sandbox.places.temporary`
 SIGNS = ("grades.csv", "kept", "written.csv", "roster.csv")  # one of them is in a folder of grades
 
 
@@ -51,7 +53,9 @@ def remove(grades: Path, places: list[Path]) -> list[str]:
 
 
 def _in_use(place: Path) -> bool:
-    """Whether a process that still runs works in it or names it, as far as this user can see."""
+    """Whether a process that still runs made it, works in it or names it, as far as is seen."""
+    if maker := MADE_BY.match(place.name):
+        return Path("/proc", maker[1]).exists()
     target = str(place.resolve())
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from coursekit.sandbox.base import ENVIRONMENT, KIT, WORK, Sandbox
-from coursekit.sandbox.places import SYSTEM, covered, homes, outside_system
+from coursekit.sandbox.places import SYSTEM, covered, homes, outside_system, temporary
 from coursekit.sandbox.seccomp import program
 
 TOOLS = ("bwrap", "prlimit", "sh")
@@ -111,7 +111,7 @@ def _filter_file() -> str:
     """A file with the filter of system calls, as long as this process lasts; "" for none."""
     if not (filtered := program()):
         return ""
-    handle, path = tempfile.mkstemp(prefix="coursekit-filter-")
+    handle, path = tempfile.mkstemp(prefix=temporary("filter"))
     with os.fdopen(handle, "wb") as file:
         file.write(filtered)
     atexit.register(Path(path).unlink, missing_ok=True)

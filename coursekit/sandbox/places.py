@@ -12,6 +12,11 @@ SECRETS = (".git", "benchmarks", "coursekit", "notebooks", "styletools", "tests"
 SAMPLE = 40  # files of a folder whose reading is tried
 
 
+def temporary(kind: str) -> str:
+    """How the name of a temporary file or folder begins: whose it is shows once it is left over."""
+    return f"coursekit-{kind}-{os.getpid()}-"
+
+
 def course() -> list[Path]:
     """What of the course no answer may read: its solutions, its code, its history."""
     return [path for name in SECRETS if (path := REPOSITORY / name).exists()]

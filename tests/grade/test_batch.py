@@ -3,6 +3,11 @@ test_grading.py and the red team run the real one.)"""
 
 import csv
 import io
+import os
+import signal
+import subprocess
+import sys
+import tempfile
 
 import pytest
 from click.testing import CliRunner
@@ -90,6 +95,11 @@ def test_one_student_alone_leaves_the_others_as_they_are(graded, submissions, tm
     workers = default_workers()
     assert graded == [(["ada", "bob", "mallory"], workers, False), (["bob"], workers, True)]
     assert set(rows(tmp_path / "grades")) == {"ada", "bob", "mallory"}
+    pages = {name: (tmp_path / "grades" / "students" / f"{name}.html").read_text("utf-8")
+             for name in ("ada", "bob")}  # fmt: skip
+    assert {name: batch.UNSEEN in text for name, text in pages.items()} == {
+        "ada": True, "bob": False
+    }  # fmt: skip
 
 
 def test_a_student_who_is_not_there(graded, submissions, tmp_path):
@@ -159,6 +169,7 @@ def test_points_entered_while_it_runs_are_kept(graded, submissions, tmp_path, mo
     [
         (StyletoolsError("No sandbox."), 2, "No sandbox."),
         (KeyboardInterrupt(), 130, "goes on"),
+        (OSError(28, "No space left on device", "x/ada.json"), 1, "No space left on device (x/ada"),
     ],
 )
 def test_errors_have_their_exit_codes(monkeypatch, submissions, tmp_path, error, code, said):
@@ -170,6 +181,30 @@ def test_errors_have_their_exit_codes(monkeypatch, submissions, tmp_path, error,
     assert answer.exit_code == code
     assert said in answer.output
     assert run(tmp_path / "nothing", "-o", tmp_path / "grades").exit_code == 2
+
+
+def test_sigterm_ends_it_as_ctrl_c_does(monkeypatch, submissions, tmp_path):
+    def grade_all(*_, **__):
+        signal.raise_signal(signal.SIGTERM)
+        yield
+
+    monkeypatch.setattr(batch, "grade_all", grade_all)
+    before = signal.getsignal(signal.SIGTERM)
+    answer = run(submissions, "-o", tmp_path / "grades")
+    assert (answer.exit_code, "goes on" in answer.output) == (130, True)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_what_a_killed_call_left_is_removed_at_the_next(graded, submissions, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    deep = tmp_path / f"coursekit-run-{ended.pid}-x"
+    os.makedirs(deep / "/".join(["d"] * 900))
+    alive = tmp_path / f"coursekit-run-{os.getpid()}-x"
+    alive.mkdir()
+    run(submissions, "-o", tmp_path / "grades")
+    assert (deep.exists(), alive.exists()) == (False, True)
 
 
 def test_help_names_the_exit_codes():

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from nbformat.v4 import new_code_cell, new_notebook
 from support.desk import BY_NAME, PRELUDE, TODOS, asked, judged, run_cells
 from support.mutants import read_mutants, share
 from support.pictures import LONG_TEXT, with_chunks
@@ -20,10 +21,11 @@ import styletools
 from coursekit.grade import grader as grading
 from coursekit.grade import kits, pool, rebuild
 from coursekit.grade import pictures as ownpictures
+from coursekit.grade.nbval import Seconds, run_notebook
 from coursekit.grade.pixels import decode
 from coursekit.inside import verdicts
 from coursekit.records import Answer, Grade, Outcome, Submission
-from coursekit.sandbox import Bubblewrap
+from coursekit.sandbox import Bubblewrap, Plain
 
 MUTANTS = read_mutants()
 IN_KERNEL = [m for m in MUTANTS if m.name != "own_pictures"]
@@ -577,3 +579,11 @@ def test_a_grade_survives_json(fake, tmp_path):
     [grade] = grades(fake, tmp_path, submissions("anna")).values()
     assert Grade.from_json((tmp_path / "anna.json").read_text("utf-8")) == grade
     assert json.loads(grade.to_json())["key"] == grade.key
+
+
+def test_a_kernel_that_starts_slowly_is_no_fault_of_an_answer():
+    """Time to import torch is not taken from the cells that come after."""
+    cells = [new_code_cell("import time; time.sleep(1.5)"), new_code_cell("time.sleep(60)")]
+    notebook = new_notebook(cells=cells)
+    found = run_notebook(notebook, Plain(), Seconds(cell=1, run=60, start=60))
+    assert [found[cell.id].how for cell in notebook.cells] == ["", "timed out"]

@@ -29,7 +29,9 @@ from coursekit.grade.nbval import Seconds
 from coursekit.grade.pool import grade_all
 from coursekit.records import Grade
 from coursekit.report.pages import write_reports
+from coursekit.report.purge import left_behind
 from coursekit.sandbox import choose
+from coursekit.sandbox.places import temporary
 
 LIMITS = Seconds(cell=8, run=30)
 DIAGNOSIS_SECONDS = 8
@@ -165,7 +167,7 @@ def planted():
 
 
 @pytest.fixture(scope="module")
-def batch(request, tmp_path_factory):
+def batch(request):
     chosen = [item.callspec.params["forgery"] for item in request.session.items if is_case(item)]
     diagnosed = {f.student or f.name for f in chosen}
     if not any(forgery.soak for forgery in chosen):
@@ -173,7 +175,10 @@ def batch(request, tmp_path_factory):
     if reason := choose(allow_weaker=True)[1]:
         pytest.skip(reason)
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)  # what is orphaned comes back to this process
-    batch = Batch(tmp_path_factory.mktemp("redteam"), chosen, diagnosed)
+    for place in left_behind():  # by a run that was killed
+        subprocess.run(["rm", "-rf", "--", place], check=False)
+    # Not in pytest's own folder, whose folders it removes: some of these are too deep for that.
+    batch = Batch(Path(tempfile.mkdtemp(prefix=temporary("redteam"))), chosen, diagnosed)
     batch.write()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(batch.temporary))
@@ -182,7 +187,7 @@ def batch(request, tmp_path_factory):
         batch.planted_before = planted()
         batch.grade()
     yield batch
-    subprocess.run(["rm", "-rf", batch.handed_in], check=True)  # too deep for shutil.rmtree
+    subprocess.run(["rm", "-rf", batch.folder], check=True)
     ctypes.CDLL(None).prctl(SUBREAPER, 0, 0, 0, 0)
 
 
