@@ -47,9 +47,10 @@ browser: $(VENV)/installed-dev
 soak: $(VENV)/installed-dev   ## the tests that take many minutes
 	$(BIN)/pytest tests -m soak
 
-bench: $(VENV)/installed-dev   ## how fast the kit is: benchmarks/RESULTS.md (an hour, idle)
+bench: $(VENV)/installed-dev   ## how fast the kit is: benchmarks/RESULTS.md (hours, idle; resumes)
 	env -u OMP_WAIT_POLICY $(BIN)/python -m benchmarks.literal  # spinning is fastest, alone
 	env -u OMP_WAIT_POLICY $(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.speed --memory
 	$(BIN)/python -m benchmarks.grading
 
 nbval: $(VENV)/installed-dev  ## the reference notebooks against their stored outputs

@@ -1,10 +1,10 @@
 """What the kit is measured against: the assignment's loop, and the way of PyTorch's tutorial.
 
 Both are written plainly, from their descriptions, and share no code with the kit's own loop.
-The loss where the assignment's 2000 steps end is computed once for each case and kept in
-`literal.json`, under a hash of what it depends on:
+The losses of the assignment's 2000 steps are computed once for each case and kept in
+`literal.json`, under a hash of what they depend on:
 
-    python -m benchmarks.literal            # computes what is missing (hours, at full width)
+    python -m benchmarks.literal            # computes what is missing; resumes after a kill
 """
 
 import argparse
@@ -12,22 +12,26 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from PIL import Image, ImageOps
 from torch import Tensor, nn
 from torchvision.models import vgg19
 
 from styletools import bundled, load_backbone, load_image, save_image
-from styletools._files import write_text
-from styletools.backbones import Backbone
+from styletools._files import atomic_path, write_text
+from styletools.images import normalise
 
 HERE = Path(__file__).resolve().parent
 ENDS = HERE / "literal.json"
 PICTURES = HERE / "literal"
+UNFINISHED = HERE.parent / "outputs" / "literal"
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 STEPS = 2000
-CURVE_EVERY = 10
+CURVE_EVERY, SAVE_EVERY = 10, 50
 LAYERS = {
     "0": "conv1_1", "5": "conv2_1", "10": "conv3_1", "19": "conv4_1", "21": "conv4_2",
     "28": "conv5_1",
@@ -38,68 +42,48 @@ CONTENT_WEIGHT, STYLE_WEIGHT, LEARNING_RATE = 1, 1e6, 0.003
 
 @dataclass(frozen=True)
 class Case:
-    """One run to compare: weights ("random": full width, seeded; or "offline"), size, pictures."""
+    """Pictures to compare on, and their longest side; a square is cut out of the photograph."""
 
-    weights: str
     size: int
     content: str
     style: str
+    square: bool = True
 
     @property
     def name(self) -> str:
         """As in `literal.json`."""
-        return f"{self.weights}-{self.size}-{self.content}-{self.style}"
+        return f"{self.size}{'²' if self.square else ''}-{self.content}-{self.style}"
 
     def pictures(self) -> tuple[Tensor, Tensor]:
-        """Square crops, so that a size is a number of pixels: (1, 3, size, size) each."""
-        content = load_image(bundled("content")[self.content], max_size=4 * self.size)
-        side = min(content.shape[-2:])
-        content = content[..., :side, :side]
-        content = nn.functional.interpolate(
-            content, size=(self.size, self.size), mode="bicubic", antialias=True
-        )
-        style = load_image(bundled("style")[self.style], size=(self.size, self.size))
-        return content, style
-
-    def net(self) -> nn.Sequential:
-        """All that the assignment's loop runs through, with ReLUs that work in place."""
-        if self.weights == "offline":
-            modules = load_backbone("small").features(set(LAYERS.values()))
-            net = nn.Sequential()
-            for index, module in modules._modules.items():
-                relu = isinstance(module, nn.ReLU)
-                net.add_module(index, nn.ReLU(inplace=True) if relu else module)  # type: ignore[arg-type]
-        else:
-            state = torch.random.get_rng_state()
-            torch.manual_seed(0)
-            net = vgg19(weights=None).features
-            torch.random.set_rng_state(state)
-        return net.requires_grad_(False).eval()
-
-    def backbone(self) -> Backbone:
-        """The same weights, for the kit."""
-        if self.weights == "offline":
-            return load_backbone("small")
-        return Backbone("random", dict(self.net().state_dict()), "max", "seed 0")
+        """Content and style, (1, 3, H, W) each, with values that 8 bits hold."""
+        photo = Image.open(bundled("content")[self.content])
+        if self.square:
+            photo = ImageOps.fit(photo, (min(photo.size),) * 2)
+        content = load_image(photo, self.size)
+        height, width = content.shape[-2:]
+        return content, load_image(bundled("style")[self.style], size=(height, width))
 
     def depends_on(self) -> str:
         """A hash of the pictures, the weights and the loop's settings."""
         digest = hashlib.sha256(repr((STEPS, STYLE_WEIGHTS, STYLE_WEIGHT, LEARNING_RATE)).encode())
-        for tensor in (*self.pictures(), *self.net().state_dict().values()):
+        digest.update(load_backbone("vgg19").sha256.encode())
+        for tensor in self.pictures():
             digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]
 
 
-PAIRS = [
-    ("chelsea", "impasto"),
-    ("astronaut", "stained_glass"),
-    ("coffee", "woodblock"),
-    ("rocket", "mosaic"),
-]
+PAIRS = [("chelsea", "impasto"), ("astronaut", "stained_glass"), ("coffee", "woodblock")]
 CASES = [
-    *(Case("offline", size, *pair) for size in (256, 400) for pair in PAIRS),
-    *(Case("random", size, *PAIRS[0]) for size in (256, 400)),
-]
+    Case(192, *PAIRS[0], square=False), Case(400, *PAIRS[0], square=False),
+    *(Case(256, *pair) for pair in PAIRS), Case(512, *PAIRS[0]),
+]  # fmt: skip
+
+
+def network() -> nn.Sequential:
+    """Torchvision's modules with the weights of `vgg19`; their ReLUs work in place."""
+    net = vgg19(weights=None).features
+    net.load_state_dict(load_backbone("vgg19").weights)
+    return net.requires_grad_(False).eval()
 
 
 def get_features(image: Tensor, model: nn.Module) -> dict[str, Tensor]:
@@ -147,17 +131,29 @@ def assignment_loop(
     style: Tensor,
     steps: int,
     each: Callable[[int, float, Tensor], None],
+    unfinished: Path | None = None,
 ) -> Tensor:
-    """The assignment's loop; `each` gets step, total and target after each step."""
+    """The assignment's loop; `each` gets step, total and target after each step.
+
+    What was done so far is kept in `unfinished`, and the loop goes on from there.
+    """
     loss_of = assignment_loss(model, content, style)
     target = content.clone().requires_grad_(True)
     optimizer = torch.optim.Adam([target], lr=LEARNING_RATE)
-    for step in range(1, steps + 1):
+    done = 0
+    if unfinished is not None and unfinished.exists():
+        done, target.data, state = torch.load(unfinished).values()
+        optimizer.load_state_dict(state)
+    for step in range(done + 1, steps + 1):
         total_loss = loss_of(target)
         optimizer.zero_grad()
         total_loss.backward()
         optimizer.step()
         each(step, total_loss.item(), target.detach())
+        if unfinished is not None and step % SAVE_EVERY == 0:
+            with atomic_path(unfinished) as temporary:
+                saved = {"step": step, "target": target.data, "adam": optimizer.state_dict()}
+                torch.save(saved, temporary)
     return target.detach()
 
 
@@ -194,8 +190,8 @@ def tutorial_loop(
 ) -> Tensor:
     """PyTorch's tutorial's way: loss modules inside a copy of the net, L-BFGS as it comes.
 
-    The weights and divisors are the assignment's, so that both minimise the same loss; the tutorial
-    also keeps the picture inside 0 to 1, which is left out for the same reason.
+    Before each evaluation the picture is clamped between black and white. The weights and divisors
+    are the assignment's, so that both minimise the same loss.
     """
     net, content_losses, style_losses = nn.Sequential(), [], []
     for index, module in model._modules.items():
@@ -215,10 +211,13 @@ def tutorial_loop(
             break
     target = content.clone().requires_grad_(True)
     optimizer = torch.optim.LBFGS([target])
+    black, white = (normalise(torch.full((3, 1, 1), level)).to(target) for level in (0.0, 1.0))
     done = 0
 
     def closure() -> Tensor:
         nonlocal done
+        with torch.no_grad():
+            target.clamp_(black, white)
         optimizer.zero_grad()
         net(target)
         content_score = sum(loss.loss for loss in content_losses)
@@ -234,41 +233,41 @@ def tutorial_loop(
     return target.detach()
 
 
-def read_ends() -> dict[str, dict]:
-    """What was computed: {case: {depends_on, loss, curve}}."""
+def read_ends() -> dict[str, dict[str, Any]]:
+    """What was computed: {case: {depends_on, torch, curve: [[step, loss], …]}}."""
     return json.loads(ENDS.read_text("utf-8")) if ENDS.exists() else {}
 
 
-def end_of(case: Case) -> dict:
-    """Where the assignment's loop ends in this case; a KeyError says how to compute it."""
-    end = read_ends().get(case.name)
-    if end is None or end["depends_on"] != case.depends_on():
-        raise KeyError(f"{case.name} is not in {ENDS.name}; run python -m benchmarks.literal")
-    return end
-
-
 def compute_end(case: Case) -> None:
-    """Run the 2000 steps, and keep loss, curve and picture."""
-    model = case.net()
+    """Run the 2000 steps, and keep curve and picture."""
     # What comes after conv5_1's ReLU changes no loss: the numbers are those of the whole net.
-    model = model[:30]
-    curve, started = [], time.monotonic()
+    model = network()[:30].to(DEVICE)
+    UNFINISHED.mkdir(parents=True, exist_ok=True)
+    curve_file, started = UNFINISHED / f"{case.name}.txt", time.monotonic()
 
     def each(step: int, total: float, target: Tensor) -> None:
         if step == 1 or step % CURVE_EVERY == 0:
-            curve.append([step, float(f"{total:.6g}")])
+            with open(curve_file, "a", encoding="utf-8") as file:
+                print(step, f"{total:.6g}", file=file)
         if step % 100 == 0:
             print(f"{case.name}: step {step}, {total:.5g}, {time.monotonic() - started:.0f} s")
 
-    picture = assignment_loop(model, *case.pictures(), STEPS, each)
+    unfinished = UNFINISHED / f"{case.name}.pt"
+    content, style = (picture.to(DEVICE) for picture in case.pictures())
+    picture = assignment_loop(model, content, style, STEPS, each, unfinished)
     PICTURES.mkdir(exist_ok=True)
     save_image(picture, PICTURES / f"{case.name}.jpg")
+    # A step that was done again after a kill is there twice.
+    rows = (line.split() for line in curve_file.read_text("utf-8").splitlines())
+    curve = sorted({int(step): float(total) for step, total in rows}.items())
     ends = read_ends()
     ends[case.name] = {
-        **asdict(case), "depends_on": case.depends_on(), "loss": curve[-1][1], "curve": curve,
-        "torch": torch.__version__,
+        "depends_on": case.depends_on(), "torch": torch.__version__, "curve": curve
     }  # fmt: skip
-    write_text(ENDS, json.dumps(ends, indent=1) + "\n")
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(end)}" for name, end in ends.items())
+    write_text(ENDS, f"{{\n{lines}\n}}\n")
+    curve_file.unlink()
+    unfinished.unlink()
 
 
 def main() -> None:

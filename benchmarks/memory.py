@@ -1,15 +1,19 @@
 """Peak memory of one way of doing it, above what was there before; a process of its own each.
 
-python -m benchmarks.memory literal random 400
-python -m benchmarks.memory fast random 400 bfloat16
+python -m benchmarks.memory literal 400
+python -m benchmarks.memory bfloat16 400
 """
 
 import gc
+import json
 import sys
 from pathlib import Path
 
-from benchmarks.literal import Case, assignment_loop
-from styletools import FAST, stylize
+from benchmarks.literal import Case, assignment_loop, network
+from styletools import FAST, load_backbone, stylize
+from styletools.engine.memory import memory_needed
+
+STEPS = 14  # at full size: L-BFGS then remembers all that it ever does
 
 
 def status(what: str) -> int:
@@ -19,23 +23,28 @@ def status(what: str) -> int:
 
 
 def main() -> None:
-    way, weights, size, *precision = sys.argv[1:]
-    case = Case(weights, int(size), "chelsea", "impasto")
-    tiny = Case(weights, 32, "chelsea", "impasto")
+    way, size = sys.argv[1], int(sys.argv[2])
+    case = Case(size, "chelsea", "impasto", square=False)
+    config = FAST.replace(precision="float32" if way == "literal" else way, levels=1)
+    backbone = load_backbone("vgg19")
 
     def work(case: Case, steps: int) -> None:
         if way == "literal":
-            assignment_loop(case.net(), *case.pictures(), steps, lambda *_: None)
+            assignment_loop(network(), *case.pictures(), steps, lambda *_: None)
         else:
-            config = FAST.replace(precision=precision[0], steps=steps)
-            stylize(*case.pictures(), config, backbone=case.backbone())
+            stylize(*case.pictures(), config.replace(steps=steps), backbone=backbone)
 
-    work(tiny, 2)  # so that the libraries' own buffers are there
+    work(Case(32, "chelsea", "impasto"), 2)  # so that the libraries' own buffers are there
     gc.collect()
     before = status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    work(case, 20)
-    print((status("VmHWM") - before) / 1024)
+    work(case, 3 if way == "literal" else STEPS)
+    found = {way: (status("VmHWM") - before) / 1024}
+    if way != "literal":
+        height, width = case.pictures()[0].shape[-2:]
+        needed = memory_needed(config, backbone, (height, width), saving=False)
+        found[f"{way} needed"] = needed / 2**20
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -1,83 +1,198 @@
-"""The kit's fast preset against the assignment's loop: `make bench` writes RESULTS.md.
+"""The kit's fast preset against the assignment's loop, PyTorch's tutorial and pastiche.
 
-Every figure is a ratio of two things measured in this run, one after the other. The judge of a
-picture is the assignment's own loss, evaluated in float32 by `benchmarks.literal`, which shares no
-code with the kit. A time to a loss counts everything from the call on: the probe of the precision,
-the targets, the small sizes.
+    python -m benchmarks.speed [part of a case's name …]   # measures, then writes RESULTS.md
+    python -m benchmarks.speed --report                     # writes RESULTS.md again
+
+All ways have the same pictures, size and weights, and the assignment's weights of the losses. What
+was measured is kept in speed.json, and is not measured again; delete the file to begin anew. The
+judge of all pictures is the assignment's own loss in float32 (`benchmarks.literal`), which shares
+no code with the kit. Times count from the call on: features, probes, small sizes.
 """
 
 import argparse
 import itertools
 import json
+import os
 import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import jinja2
 import torch
 from matplotlib.figure import Figure
-from PIL import Image
-from skimage.metrics import structural_similarity
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.literal import (
     CASES,
+    CONTENT_WEIGHT,
+    DEVICE,
     HERE,
-    PICTURES,
+    LAYERS,
     STEPS,
+    STYLE_WEIGHT,
+    STYLE_WEIGHTS,
     Case,
     assignment_loop,
     assignment_loss,
-    end_of,
+    network,
     read_ends,
     tutorial_loop,
 )  # fmt: skip
-from styletools import FAST, bundled, load_backbone, stylize, to_image
+from styletools import FAST, load_backbone, load_image, save_image, stylize
 from styletools._files import atomic_path, write_text
 from styletools.engine.objective import Objective
 from styletools.engine.precision import network_for
 
-ROUNDS = 3
-LITERAL_STEPS = 50
-TUTORIAL_STEPS = 200
-SLIM = HERE.parent.parent / "shared" / "weights" / "vgg19_slim_16x.safetensors"
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+MEASURED = HERE / "speed.json"
+LITERAL_STEPS, TUTORIAL_STEPS, PASTICHE_STEPS = 6, 60, 100
+JUDGED_EVERY = 5  # evaluations
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+GRADING = "## Grading"
+Track = list[tuple[float, float]]
+"""[(seconds, the assignment's loss)]"""
 
 
-@dataclass
-class Track:
-    """Where a run was at each time: seconds, picture (or loss, once judged)."""
+class Watch:
+    """Keeps some of the pictures that a run comes by, and when."""
 
-    seconds: list[float] = field(default_factory=list)
-    pictures: list[Tensor] = field(default_factory=list)
-    losses: list[float] = field(default_factory=list)
-    started: float = field(default_factory=time.perf_counter)
-    lost: float = 0.0  # seconds that keeping the pictures took
+    def __init__(self) -> None:
+        self.kept: list[tuple[float, Tensor]] = []
+        self.count, self.lost, self.started = 0, 0.0, time.perf_counter()
 
-    def keep(self, picture: Tensor) -> None:
-        """A copy of the picture at this moment."""
+    def __call__(self, picture: Tensor) -> None:
+        """The run is at this picture."""
         now = time.perf_counter()
-        self.seconds.append(now - self.started - self.lost)
-        self.pictures.append(picture.detach().clone())
+        self.count += 1
+        if self.count % JUDGED_EVERY == 1:
+            self.kept.append((now - self.started - self.lost, picture.detach().clone()))
         self.lost += time.perf_counter() - now
 
-    def judge(self, loss_of: Callable[[Tensor], Tensor], goal: float) -> float:
-        """Seconds until the goal; infinite where it was not reached."""
-        with torch.no_grad():
-            self.losses = [float(loss_of(picture)) for picture in self.pictures]
-        reached = (s for s, loss in zip(self.seconds, self.losses, strict=True) if loss <= goal)
-        return next(reached, float("inf"))
+    @torch.no_grad()
+    def judged(self, loss_of: Callable[[Tensor], Tensor]) -> Track:
+        """Each picture's loss."""
+        return [(seconds, float(loss_of(picture))) for seconds, picture in self.kept]
 
 
-def median_seconds(work: Callable[[], object], rounds: int = 7) -> float:
-    """After one round that does not count."""
+def measure(case: Case, found: dict[str, Any]) -> Iterator[str]:
+    """Fill in {way: what was measured} with the ways that are missing, and name each.
+
+    Before each way the literal loop's step is timed, so that a ratio has both its sides from the
+    same minutes; a machine that others use is not as fast an hour later.
+    """
+    content, style = (picture.to(DEVICE) for picture in case.pictures())
+    model = network().to(DEVICE)
+    loss_of = assignment_loss(model, content, style)
+    ways: dict[str, Callable[[], dict[str, Any]]] = {
+        "float32": lambda: kit(case, "float32", loss_of),
+        "pastiche": lambda: pastiche(case, loss_of),
+        "tutorial": lambda: tutorial(model, content, style, loss_of),
+        "auto": lambda: kit(case, "auto", loss_of),
+    }
+    for way, work in ways.items():
+        if way not in found:
+            step = literal_step(model, content, style)
+            found[way] = work() | {"step": step, "load": os.getloadavg()[0]}
+            found[way] |= {"machine": machine(), "date": time.strftime("%Y-%m-%d")}
+            yield way
+
+
+def literal_step(model: torch.nn.Module, content: Tensor, style: Tensor) -> float:
+    """Median seconds of a step of the assignment's loop."""
+    times = [time.perf_counter()]
+    each = lambda *_: times.append(time.perf_counter())  # noqa: E731
+    assignment_loop(model, content, style, LITERAL_STEPS, each)
+    return statistics.median(b - a for a, b in itertools.pairwise(times[1:]))
+
+
+def kit(case: Case, precision: str, loss_of: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+    """The fast preset: its track at full size, and the seconds of an evaluation there."""
+    content, style = case.pictures()
+    backbone, watch = load_backbone("vgg19"), Watch()
+
+    def keep(step: Any) -> None:
+        if step.image.shape == content.shape:
+            watch(step.image)
+
+    result = stylize(content, style, FAST.replace(precision=precision), keep, backbone=backbone)
+    watch.count = 0  # the last picture counts too
+    watch(result.image.to(DEVICE))
+    used = result.config.precision
+    return {"track": watch.judged(loss_of), "steps": len(result.loss_history), "precision": used,
+            "evaluation": evaluation(case, used)}  # fmt: skip
+
+
+def tutorial(
+    model: torch.nn.Module, content: Tensor, style: Tensor, loss_of: Callable[[Tensor], Tensor]
+) -> dict[str, Any]:
+    """The way of PyTorch's tutorial."""
+    watch = Watch()
+    tutorial_loop(model, content, style, TUTORIAL_STEPS, lambda step, loss, x: watch(x))
+    return {"track": watch.judged(loss_of), "steps": TUTORIAL_STEPS}
+
+
+def pastiche(case: Case, loss_of: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+    """Its command line, with weights that make its loss the assignment's.
+
+    It prints that loss on its way; "saved" is the loss of the picture that it writes, in 8 bits.
+    """
+    content, style = case.pictures()
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / name for name in ("content.png", "style.png", "out.png")]
+        save_image(content, files[0])
+        save_image(style, files[1])
+        places = content.shape[-2] * content.shape[-1]
+        weights = []
+        for index, name in LAYERS.items():
+            if name in STYLE_WEIGHTS:
+                positions = places / 4 ** (int(name[4]) - 1)
+                channels = model_channels(index)
+                # Its features are 255 times as large, and its Gram matrices are means.
+                factor = STYLE_WEIGHTS[name] * positions / channels / 255**4
+                weights.append(f"{STYLE_WEIGHT * factor:.8g}")
+        done = subprocess.run(
+            [sys.executable, "-m", "pastiche", "-c", files[0], "-s", files[1], "-o", files[2],
+             "--size", str(max(content.shape[-2:])), "--style-size", str(max(style.shape[-2:])),
+             "--num-steps", str(PASTICHE_STEPS), "--info-step", "5",
+             "--content-layer-weights", f"{CONTENT_WEIGHT / 255**2:.8g}",
+             "--style-layer-weights", *weights],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        rows = (line.split() for line in done.stdout.splitlines())
+        track = [(float(r[1]), float(r[2])) for r in rows if len(r) == 3 and r[0].isdigit()]
+        picture = load_image(files[2], max(content.shape[-2:])).to(DEVICE)
+    with torch.no_grad():
+        saved = float(loss_of(picture))
+    return {"track": track, "steps": PASTICHE_STEPS, "saved": saved}
+
+
+def model_channels(index: str) -> int:
+    return len(load_backbone("vgg19").weights[f"{index}.bias"])
+
+
+def evaluation(case: Case, precision: str) -> tuple[float, float]:
+    """Seconds of one evaluation of the fast preset, and of the machine's products for its work."""
+    content, style = (picture.to(DEVICE) for picture in case.pictures())
+    backbone = load_backbone("vgg19")
+    model = network_for(backbone, FAST, DEVICE, precision)
+    objective = Objective(model, content, style, FAST)
+    target = content.clone().requires_grad_(True)
+    work = lambda: torch.autograd.grad(objective(target)[0], target)  # noqa: E731
+    with FlopCounterMode(display=False) as counter:
+        work()
+    a, b = torch.randn(2, 2048, 2048, device=DEVICE).to(PRECISIONS[precision])
+    product = seconds_of(lambda: a @ b) / (2 * 2048**3)
+    return seconds_of(work), counter.get_total_flops() * product
+
+
+def seconds_of(work: Callable[[], object], rounds: int = 5) -> float:
+    """The median, after one round that does not count."""
     seconds = []
     for _ in range(rounds + 1):
         started = time.perf_counter()
@@ -88,216 +203,108 @@ def median_seconds(work: Callable[[], object], rounds: int = 7) -> float:
     return statistics.median(seconds[1:])
 
 
-def matmul_rate(dtype: torch.dtype) -> float:
-    """Floating-point operations a second in a product of 2048² matrices: the machine's limit."""
-    a, b = torch.randn(2, 2048, 2048, device=DEVICE).to(dtype)
-    return 2 * 2048**3 / median_seconds(lambda: a @ b)
+# --- The report ----------------------------------------------------------------------------------
 
 
-def literal_step(case: Case) -> float:
-    """Median seconds of a step of the assignment's loop."""
-    times = [time.perf_counter()]
-    model, (content, style) = case.net().to(DEVICE), case.pictures()
-    each = lambda *_: times.append(time.perf_counter())  # noqa: E731
-    assignment_loop(model, content.to(DEVICE), style.to(DEVICE), LITERAL_STEPS, each)
-    return statistics.median(b - a for a, b in itertools.pairwise(times[1:]))
+def reached(track: Track, goal: float) -> float:
+    """Seconds until the goal; infinite where it was not reached."""
+    return next((seconds for seconds, loss in track if loss <= goal), float("inf"))
 
 
-def fast_run(case: Case, precision: str) -> tuple[Track, Tensor, float]:
-    """Its track at full size, its picture, and its seconds in all."""
-    content, style = case.pictures()
-    config = FAST.replace(precision=precision)
-    backbone = case.backbone()
-    track = Track()
-
-    def keep(step: object) -> None:
-        if step.image.shape[-1] == case.size:  # type: ignore[attr-defined]
-            track.keep(step.image)  # type: ignore[attr-defined]
-
-    result = stylize(content, style, config, keep, backbone=backbone)
-    return track, result.image, time.perf_counter() - track.started - track.lost
-
-
-def tutorial_run(case: Case) -> Track:
-    content, style = (picture.to(DEVICE) for picture in case.pictures())
-    model, track = case.net().to(DEVICE), Track()
-    tutorial_loop(model, content, style, TUTORIAL_STEPS, lambda step, loss, x: track.keep(x))
-    return track
-
-
-def compare(case: Case) -> dict:
-    """One case: the seconds of each way to the loss where the literal loop ends."""
-    goal = end_of(case)["loss"]
-    model, (content, style) = case.net().to(DEVICE), case.pictures()
-    loss_of = assignment_loss(model, content.to(DEVICE), style.to(DEVICE))
-    literal = STEPS * literal_step(case)
-    row: dict = {"case": case, "literal": literal, "goal": goal}
-    for precision in ("auto", "float32"):
-        runs = [fast_run(case, precision) for _ in range(ROUNDS)]
-        times = [track.judge(loss_of, goal) for track, _, _ in runs]
-        row[precision] = statistics.median(times)
-        row[f"{precision} all"] = statistics.median(seconds for _, _, seconds in runs)
-        row[f"{precision} track"], row[f"{precision} picture"] = runs[0][:2]
-    track = tutorial_run(case)
-    row["tutorial"], row["tutorial track"] = track.judge(loss_of, goal), track
-    row["ssim"] = similarity(case, row["auto picture"])
-    print(
-        f"{case.name}: literal {literal:.0f} s, fast {row['auto']:.2f} s, "
-        f"float32 {row['float32']:.2f} s, tutorial {row['tutorial']:.1f} s"
-    )
-    return row
+def rows_of(cases: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the tables show of each run of the kit."""
+    rows = []
+    for name, found in cases.items():
+        kits = [found[way] for way in ("float32", "auto") if way in found]
+        if len(kits) == 2 and kits[1]["precision"] == "float32":
+            kits = kits[:1]  # the machine has nothing faster
+        for ours in kits:
+            row: dict[str, Any] = {"case": name, **ours, "last": ours["track"][-1], "peers": {}}
+            if end := read_ends().get(name):
+                goal = end["curve"][-1][1]
+                seconds = reached(ours["track"], goal)
+                row["end"] = (goal, seconds, STEPS * ours["step"] / seconds)
+            for peer in (peer for peer in ("tutorial", "pastiche") if peer in found):
+                theirs = found[peer]
+                seconds, loss = min(theirs["track"], key=lambda point: point[1])
+                mine = reached(ours["track"], loss)
+                # In steps of the literal loop, which was timed beside each.
+                ratio = (seconds / theirs["step"]) / (mine / ours["step"])
+                row["peers"][peer] = (seconds, loss, mine, ratio)
+            rows.append(row)
+    return rows
 
 
-def similarity(case: Case, picture: Tensor) -> float:
-    """Structural similarity to the picture of the literal loop."""
-    literal = Image.open(PICTURES / f"{case.name}.jpg").convert("L")
-    ours = to_image(picture).convert("L")
-    return structural_similarity(*(np.asarray(p)
-                                   for p in (literal, ours)), data_range=255)  # fmt: skip
-
-
-def evaluation(case: Case, precision: str) -> tuple[float, float]:
-    """Seconds of one evaluation of the fast preset, and its floating-point operations."""
-    content, style = (picture.to(DEVICE) for picture in case.pictures())
-    backbone = case.backbone()
-    config = FAST.replace(pooling=backbone.pooling)
-    objective = Objective(network_for(backbone, config, DEVICE, precision), content, style, config)
-    target = content.clone().requires_grad_(True)
-    work = lambda: torch.autograd.grad(objective(target)[0], target)  # noqa: E731
-    with FlopCounterMode(display=False) as counter:
-        work()
-    return median_seconds(work), counter.get_total_flops()
-
-
-def peak_memory(*arguments: str) -> float:
-    """MiB, from a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.memory", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=HERE.parent)
-    return float(done.stdout)
-
-
-def slim_seconds() -> float:
-    """`stylize` at 400 pixels with the slim trained file, from the call to the picture."""
-    backbone = load_backbone(str(SLIM))
-    pictures = bundled("content")["chelsea"], bundled("style")["impasto"]
-    config = FAST.replace(max_size=400)
-    return median_seconds(lambda: stylize(*pictures, config, backbone=backbone), rounds=3)
-
-
-def draw_curves(rows: list[dict], path: Path) -> None:
-    """Loss against time, one panel a case."""
-    figure = Figure(figsize=(5 * len(rows), 4), layout="constrained")
-    for axis, row in zip(figure.subplots(1, len(rows), squeeze=False)[0], rows, strict=True):
-        step = row["literal"] / STEPS
-        curve = end_of(row["case"])["curve"]
-        axis.plot([s * step for s, _ in curve], [loss for _, loss in curve], label="assignment")
-        for name, label in (("tutorial", "PyTorch's tutorial"), ("float32", "fast, float32"),
-                            ("auto", "fast")):  # fmt: skip
-            track = row[f"{name} track"]
-            lowest = [min(track.losses[: i + 1]) for i in range(len(track.losses))]
-            axis.plot(track.seconds, lowest, label=label)
-        axis.axhline(row["goal"], color="grey", linewidth=0.8, linestyle=":")
-        axis.set(xscale="log", yscale="log", xlabel="seconds", title=row["case"].name)
+def draw(cases: dict[str, Any], path: Path) -> None:
+    """Loss against seconds, one panel a case; all seconds as in the minutes of the first way."""
+    figure = Figure(figsize=(5.5 * len(cases), 4.2), layout="constrained")
+    panels = figure.subplots(1, len(cases), squeeze=False)[0]
+    for axis, (name, found) in zip(panels, cases.items(), strict=True):
+        step = next(iter(found.values()))["step"]
+        if end := read_ends().get(name):
+            steps, losses = zip(*end["curve"], strict=True)
+            axis.plot([n * step for n in steps], losses, ".-", label="the assignment's loop")
+        for way, measured in found.items():
+            seconds, losses = zip(*measured["track"], strict=True)
+            scale = step / measured["step"]
+            label = f"kit, fast, {measured['precision']}" if "precision" in measured else way
+            axis.plot([scale * s for s in seconds], losses, ".-", label=label)
+        axis.set(xscale="log", yscale="log", xlabel="seconds", title=name)
         axis.grid(alpha=0.3)
-    figure.axes[0].set_ylabel("the assignment's loss, lowest so far")
-    figure.axes[0].legend()
+    panels[0].set_ylabel("the assignment's loss")
+    panels[0].legend()
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=90)
 
 
-def side_by_side(rows: list[dict], path: Path) -> None:
-    """The literal loop's pictures above the fast preset's."""
-    size = max(row["case"].size for row in rows)
-    sheet = Image.new("RGB", (size * len(rows), 2 * size))
-    for column, row in enumerate(rows):
-        literal = Image.open(PICTURES / f"{row['case'].name}.jpg")
-        for line, picture in enumerate((literal, to_image(row["auto picture"]))):
-            sheet.paste(picture.resize((size, size)), (column * size, line * size))
-    with atomic_path(path) as temporary:
-        sheet.save(temporary, "JPEG", quality=88)
+def write_report() -> None:
+    """RESULTS.md but for its last section, which `benchmarks.grading` writes."""
+    kept = json.loads(MEASURED.read_text("utf-8"))
+    draw(kept["cases"], HERE / "speed.png")
+    environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string((HERE / "results.md.j2").read_text("utf-8"))
+    page = HERE / "RESULTS.md"
+    grading = page.read_text("utf-8").partition(GRADING)[2]
+    text = template.render(kept, rows=rows_of(kept["cases"]), tutorial_steps=TUTORIAL_STEPS,
+                           pastiche_steps=PASTICHE_STEPS)  # fmt: skip
+    write_text(page, f"{text.rstrip()}\n\n{GRADING}{grading}")
 
 
-def report(cases: list[Case]) -> str:
-    rates = {name: matmul_rate(dtype) for name, dtype in DTYPES.items()}
-    cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().split("\n")
-                if line.startswith("model name")), platform.processor())  # fmt: skip
-    device = torch.cuda.get_device_name() if DEVICE.type == "cuda" else cpu
-    lines = [
-        "# What was measured", "",
-        "Written by `make bench`; `benchmarks/speed.py` says how. Ratios of one run, one machine.",
-        "",
-        f"{device}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}, "
-        f"{time.strftime('%Y-%m-%d')}. Matrix products (2048²): float32 "
-        f"{rates['float32'] / 1e9:.0f} GFLOP/s, bfloat16 {rates['bfloat16'] / 1e9:.0f} GFLOP/s.",
-        "", "## Time to the loss where the assignment's 2000 steps end", "",
-        "| case | literal, s | fast, s | literal ÷ fast | float32 only, s | literal ÷ float32 "
-        "| tutorial ÷ fast | whole fast run, s | SSIM |", "|---|---|---|---|---|---|---|---|---|",
-    ]  # fmt: skip
-    rows = []
-    for case in cases:
-        rows.append(row := compare(case))
-        literal = row["literal"]
-        lines.append(
-            f"| {case.name} | {literal:.0f} | {row['auto']:.2f} | **{literal / row['auto']:.0f}** "
-            f"| {row['float32']:.2f} | **{literal / row['float32']:.0f}** "
-            f"| {row['tutorial'] / row['auto']:.1f} | {row['auto all']:.2f} | {row['ssim']:.2f} |"
-        )
-    lines += [
-        "",
-        "Literal: 2000 × the median of 50 steps. SSIM: the fast run's last picture against the "
-        "literal loop's; low, since the fast run goes on to a far lower loss, and works from small "
-        "sizes up. `inf`: not reached in 200 evaluations.",
-        "", "![Loss against time](speed.png)", "",
-        "![Above the assignment's 2000 steps, below the fast preset](pictures.jpg)", "",
-        "## One evaluation against the machine's limit", "",
-        "Seconds ÷ (floating-point operations ÷ the rate of matrix products above).", "",
-        "| weights, size | float32 | bfloat16 |", "|---|---|---|",
-    ]  # fmt: skip
-    for weights in ("random", "offline"):
-        for size in (256, 400):
-            case, cells = Case(weights, size, "chelsea", "impasto"), []
-            for name in DTYPES:
-                seconds, flops = evaluation(case, name)
-                cells.append(f"{seconds * rates[name] / flops:.2f} ({seconds * 1e3:.0f} ms)")
-            lines.append(f"| {weights}, {size}² | {' | '.join(cells)} |")
-    lines += ["", "## Seconds a megapixel of one evaluation, ÷ that at 256²", "",
-              "| weights | 128² | 256² | 512² | 1024² |", "|---|---|---|---|---|"]  # fmt: skip
-    for weights in ("random", "offline"):
-        for name in DTYPES:
-            cost = {size: evaluation(Case(weights, size, "chelsea", "impasto"), name)[0] / size**2
-                    for size in (128, 256, 512, 1024)}  # fmt: skip
-            cells = [f"{value / cost[256]:.2f}" for value in cost.values()]
-            lines.append(f"| {weights}, {name} | {' | '.join(cells)} |")
-    if DEVICE.type == "cpu":
-        lines += [
-            "", "## Peak memory, fast ÷ literal", "",
-            "Resident memory above what was there before, in a process of its own.", "",
-            "| weights, size | literal, MiB | bfloat16 | float32 |", "|---|---|---|---|",
-        ]  # fmt: skip
-        for weights in ("random", "offline"):
-            for size in ("400", "800"):
-                literal = peak_memory("literal", weights, size)
-                cells = [f"{peak_memory('fast', weights, size, name) / literal:.2f}"
-                         for name in ("bfloat16", "float32")]  # fmt: skip
-                lines.append(f"| {weights}, {size}² | {literal:.0f} | {' | '.join(cells)} |")
-    if SLIM.exists():
-        lines += [
-            "",
-            f"`stylize` at 400 pixels with the slim trained file: {slim_seconds():.1f} s.",
-        ]
-    draw_curves([row for row in rows if row["case"].content == "chelsea"], HERE / "speed.png")
-    side_by_side([row for row in rows if row["case"].size == 256], HERE / "pictures.jpg")
-    return "\n".join(lines) + "\n"
+def machine() -> str:
+    lines = Path("/proc/cpuinfo").read_text().split("\n")
+    cpu = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), "")
+    device = torch.cuda.get_device_name() if DEVICE.type == "cuda" else cpu or platform.processor()
+    return f"{device}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}"
+
+
+def peak_memory(case: Case) -> dict[str, float]:
+    """MiB of each way, from a process of its own."""
+    found = {}
+    for way in ("literal", "float32"):
+        command = [sys.executable, "-m", "benchmarks.memory", way, str(case.size)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=HERE.parent)
+        found |= json.loads(done.stdout)
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="parts of the cases' names; none: all known")
+    parser.add_argument("names", nargs="*", help="parts of the cases' names; none: all")
+    parser.add_argument("--report", action="store_true", help="measure nothing")
+    parser.add_argument("--memory", action="store_true", help="peak memory, at 400 and 800 pixels")
     arguments = parser.parse_args()
-    known = [case for case in CASES if case.name in read_ends()]
-    wanted = [c for c in known if not arguments.names or any(n in c.name for n in arguments.names)]
-    print(json.dumps([case.name for case in wanted]))
-    write_text(HERE / "RESULTS.md", report(wanted))
+    kept = json.loads(MEASURED.read_text("utf-8")) if MEASURED.exists() else {"cases": {}}
+    if arguments.memory:
+        kept["memory"] = {size: peak_memory(Case(size, "chelsea", "impasto", square=False))
+                          for size in (400, 800)}  # fmt: skip
+    elif not arguments.report:
+        for case in CASES:
+            if not arguments.names or any(name in case.name for name in arguments.names):
+                for way in measure(case, kept["cases"].setdefault(case.name, {})):
+                    print(case.name, way, flush=True)
+                    write_text(MEASURED, json.dumps(kept) + "\n")
+    write_text(MEASURED, json.dumps(kept) + "\n")
+    write_report()
 
 
 if __name__ == "__main__":
