@@ -19,6 +19,7 @@ from coursekit.records import Answer, Code, Run
 
 FOUND_BY = ("name", "prompt", "grade_id", "cell id")  # later is surer
 EMPTY, BROKEN, ANSWERED = 0, 1, 2
+FEWEST_WORDS = 5  # of comments in code that may be a written answer
 
 
 @dataclass(frozen=True)
@@ -121,23 +122,90 @@ def _candidates(
         known = homes[book.name]
         home = known.get(question.lesson, 0)
         foreign = bool(known) and not home  # of another lesson
-        prompted = False
+        if not question.names:
+            texts = list(_texts(question, book, foreign, course))
+            if not any(text for _, _, text in texts):
+                texts += _comments(question, book, foreign, course)
+            for position, found_by, text in texts:
+                yield _Candidate(book, position, found_by, text, _worth(question, text), home)
+            continue
         for position, cell in enumerate(book.cells):
             found_by = ""
             if question.cell_id in cell.ids:
                 found_by = "cell id"
             elif cell.grade_id == question.name and not foreign:
                 found_by = "grade_id"
-            elif not question.names:
-                found_by = "prompt" if prompted and cell.kind != "code" else ""
             elif cell.source not in given and _defines(question, cell, functions_only=foreign):
                 found_by = "name"
             if found_by:
-                source = (
-                    cell.source if question.names else _with_continuation(book, position, given)
-                )
-                yield _Candidate(book, position, found_by, source, _worth(question, source), home)
-            prompted = bool(question.text) and words(cell.source) == words(question.text)
+                worth = _worth(question, cell.source)
+                yield _Candidate(book, position, found_by, cell.source, worth, home)
+
+
+Found = tuple[int, str, str]
+"""Position of a cell, by what it was found, and the text."""
+
+
+def _texts(question: Question, book: Book, foreign: bool, course: Course) -> Iterator[Found]:
+    """Written answers: in their cell, in the question's own, in those that follow."""
+    given = set(course.handed_out.values()) | {q.stub for q in course.questions}
+    asked = {key for key, source in course.handed_out.items() if source == question.text}
+    typed = ""  # by the student into the question's cell
+    prompted = False
+    for position, cell in enumerate(book.cells):
+        found_by = "prompt" if prompted and cell.kind != "code" and cell.source not in given else ""
+        if question.cell_id in cell.ids:
+            found_by = "cell id"
+        elif cell.grade_id == question.name and not foreign:
+            found_by = "grade_id"
+        if found_by:
+            own = _without_stub(question, cell.source)
+            parts = [typed, "" if _same(own, question.stub) else own]
+            parts += _below(question, book, position, given)
+            yield position, found_by, "\n\n".join(filter(None, parts))
+            typed = ""
+        elif typed and prompted:
+            yield position - 1, "prompt", typed
+            typed = ""
+        prompted = bool(question.text) and (
+            bool(asked & set(cell.ids)) or words(cell.source).startswith(words(question.text))
+        )
+        if prompted:
+            lines = {line.strip() for line in question.text.splitlines()}
+            kept = [line for line in cell.source.splitlines() if line.strip() not in lines]
+            typed = "\n".join(kept).strip()
+    if typed:
+        yield len(book.cells) - 1, "prompt", typed
+
+
+def _below(question: Question, book: Book, position: int, given: set[str]) -> Iterator[str]:
+    """What the student put right below a written answer: texts, and code of comments alone."""
+    for cell in book.cells[position + 1 :]:
+        if cell.source in given or cell.grade_id not in ("", question.name):
+            return
+        if cell.kind == "code":
+            tree = parsed(cell.source)
+            if tree is None or tree.body:
+                return
+        yield _uncommented(cell.source.splitlines()) if cell.kind == "code" else cell.source
+
+
+def _comments(question: Question, book: Book, foreign: bool, course: Course) -> Iterator[Found]:
+    """Comments in the code that a question is about, where the answer is nowhere else."""
+    about = question.name.removesuffix("_explanation")
+    stubs = {line.strip() for q in course.todos if q.name == about for line in q.stub.splitlines()}
+    for position, cell in enumerate(book.cells):
+        named = f"{question.lesson}-{about}" in cell.ids or (cell.grade_id == about and not foreign)
+        if named and about != question.name and cell.kind == "code":
+            lines = [line.strip() for line in cell.source.splitlines()]
+            own = [line for line in lines if line.startswith("#") and line not in stubs]
+            text = _uncommented(own)
+            if len(text.split()) >= FEWEST_WORDS:
+                yield position, "name", text
+
+
+def _uncommented(lines: list[str]) -> str:
+    return "\n".join(line.strip().lstrip("#").strip() for line in lines).strip()
 
 
 def _defines(question: Question, cell: Cell, functions_only: bool) -> bool:
@@ -169,16 +237,6 @@ def _same(source: str, stub: str) -> bool:
     return words(source) == words(stub)
 
 
-def _with_continuation(book: Book, position: int, given: set[str]) -> str:
-    """A written answer, and the texts that the student put right below it."""
-    texts = [book.cells[position].source]
-    for cell in book.cells[position + 1 :]:
-        if cell.kind == "code" or cell.source in given or cell.grade_id:
-            break
-        texts.append(cell.source)
-    return "\n\n".join(texts)
-
-
 def _remarks(question: Question, best: _Candidate, others: list[_Candidate]) -> Iterator[str]:
     if not best.home:
         yield f"{question.name}: found in {best.where}."
@@ -189,6 +247,8 @@ def _remarks(question: Question, best: _Candidate, others: list[_Candidate]) -> 
     if (kind == "code") != bool(question.names):
         yield f"{question.name}: the cell's type was changed to {kind}; it is read all the same."
     rivals = [c for c in others if c.worth and not _same(c.source, best.source)]
+    if not question.names:  # part of it
+        rivals = [c for c in rivals if c.source not in best.source]
     if rivals and best.worth:
         places = "; ".join(rival.where for rival in rivals)
         yield f"{question.name}: answered more than once; {best.where} counts, not {places}."

@@ -257,6 +257,58 @@ def test_written_answer_in_a_cell_of_its_own_below(tmp_path):
     assert answer(saved(tmp_path, document), TEXT) == "My own words, below."
 
 
+TYPED = "It is F times F transposed."
+
+
+def _in_the_question_s_cell(cells, place):
+    cells[place - 1]["source"] = "".join(cells[place - 1]["source"]) + f"\n\n{TYPED}"
+
+
+def _and_their_cell_deleted(cells, place):
+    _in_the_question_s_cell(cells, place)
+    del cells[place]
+
+
+def _in_two_cells(cells, place):
+    first, _, second = TYPED.partition(" F ")
+    copied = {**cells[place], "id": "abcd", "source": f"F {second}"}
+    cells[place]["source"] = first
+    cells.insert(place + 1, copied)  # *Split cell* copies the metadata
+
+
+def _as_a_comment_below(cells, place):
+    cells.insert(place + 1, code(f"# {TYPED}"))
+
+
+def _as_a_comment_in_the_code(cells, place):
+    [cell] = [cell for cell in cells if cell["id"] == "02_gram-gram_matrix"]
+    cell["source"] = f"{ANSWERS['gram_matrix']}\n# {TYPED}"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        _in_the_question_s_cell, _and_their_cell_deleted, _in_two_cells, _as_a_comment_below,
+        _as_a_comment_in_the_code,
+    ],
+)  # fmt: skip
+def test_a_written_answer_wherever_it_was_typed(tmp_path, write):
+    document = notebook("02_gram", answers={})
+    ids = [cell["id"] for cell in document["cells"]]
+    write(document["cells"], ids.index("02_gram-gram_matrix_explanation"))
+    save(tmp_path / "ada" / "02_gram.ipynb", document)
+    [ada] = collect([tmp_path / "ada"])
+    source = ada.answers["02_gram", "gram_matrix_explanation"].source
+    assert " ".join(source.split()) == TYPED
+    assert not any("more than once" in note for note in ada.notes)
+
+
+def test_comments_that_were_handed_out_are_no_answer(tmp_path):
+    save(tmp_path / "ada" / "02_gram.ipynb", notebook("02_gram", answers={}))
+    [ada] = collect([tmp_path / "ada"])
+    assert ada.answers["02_gram", "gram_matrix_explanation"].source == ""
+
+
 def test_all_lessons_in_one_notebook(tmp_path):
     document = notebook()
     document["cells"] += notebook("03_losses")["cells"]
