@@ -14,7 +14,7 @@ export OMP_WAIT_POLICY ?= passive
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo lab test units lint browser soak bench nbval notebooks lock system clean help
+.PHONY: demo lab test units lint browser soak bench nbval notebooks book lock system clean help
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
@@ -58,6 +58,9 @@ nbval: $(VENV)/installed-dev  ## the reference notebooks against their stored ou
 
 notebooks: $(VENV)/installed-dev  ## build the notebooks from their sources, run the references
 	$(BIN)/python -m coursekit build --execute
+
+book: $(VENV)/installed-dev  ## the reference lessons and guides as static pages: outputs/book
+	$(BIN)/coursekit book -o outputs/book
 
 lock: $(VENV)/installed-dev  ## requirements.lock anew, from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

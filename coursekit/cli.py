@@ -366,6 +366,27 @@ def release(output: Path, repository: str, branch: str, hub: str) -> None:
 @click.option(
     "-o",
     "--output",
+    metavar="SITE",
+    type=UserPath(path_type=Path, file_okay=False),
+    required=True,
+    help="A new folder, or one that holds a book; it is replaced.",
+)
+@click.option("--student", is_flag=True, help="The student's lessons: no solution, no guide.")
+def book(output: Path, student: bool) -> None:
+    """Write the course as a book: static pages that open from disk, without a network.
+
+    Open SITE/index.html. Without --student the pages hold the solutions.
+    """
+    from coursekit.build.book import write_book
+
+    pages = write_book(output, student=student)
+    click.echo(f"{output / 'index.html'}: {len(pages)} pages.")
+
+
+@main.command()
+@click.option(
+    "-o",
+    "--output",
     metavar="ZIP",
     type=UserPath(path_type=Path, dir_okay=False),
     required=True,

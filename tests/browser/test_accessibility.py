@@ -8,8 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from support.pages import opened
+from support.pages import opened, violations
 
 from coursekit.records import Answer, Grade, Outcome, Status, Submission
 from coursekit.report.likeness import Likeness
@@ -21,7 +20,6 @@ from styletools.course.handin import html, report
 from styletools.course.handin.read import read_work
 
 pytestmark = pytest.mark.chromium
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 KEY = ("02_gram", "gram_matrix_explanation")
 ROOT = Path(__file__).parents[2]
 WIDTHS = {"desktop": 1280, "phone": 390}
@@ -79,14 +77,6 @@ def pages(tmp_path_factory):
         "disagreements": folder / "disagreements.html",
         "report": folder / "report.html",
     }
-
-
-def violations(page):
-    """What axe finds, a line each."""
-    found = Axe().run(page, options=RULES).response
-    assert len(found["passes"]) > 3, "axe ran"
-    return [f"{v['id']}: {v['help']}: {[n['html'][:120] for n in v['nodes'][:3]]}"
-            for v in found["violations"]]  # fmt: skip
 
 
 @pytest.mark.parametrize("width", WIDTHS)

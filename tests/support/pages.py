@@ -3,6 +3,10 @@
 from contextlib import contextmanager
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "preload": False}
+
 
 @contextmanager
 def opened(browser, path: Path, **settings):
@@ -29,3 +33,11 @@ def opened(browser, path: Path, **settings):
     context.close()
     assert not strangers, f"{path.name} asked for {strangers}"
     assert not errors, f"{path.name}: {errors}"
+
+
+def violations(page):
+    """What axe finds, a line each."""
+    found = Axe().run(page, options=RULES).response
+    assert len(found["passes"]) > 3, "axe ran"
+    return [f"{v['id']}: {v['help']}: {[n['html'][:120] for n in v['nodes'][:3]]}"
+            for v in found["violations"]]  # fmt: skip
