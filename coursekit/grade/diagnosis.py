@@ -4,8 +4,8 @@ The check runs in the sandbox (see `inside/diagnose.py`); what comes back from t
 student's hands.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from coursekit.grade.kits import INSIDE
 from coursekit.records import Run
@@ -38,20 +38,28 @@ def diagnose(runs: Sequence[Run], sandbox: Sandbox) -> dict[str, Told]:
     told: dict[str, Told] = {}
     waiting = [name for run in runs for name in run.wanted]
     while waiting:
-        request = {
-            "runs": [
-                {
-                    "wanted": [name for name in run.wanted if name in waiting],
-                    "cells": [[cell.label, cell.source, cell.checks] for cell in run.cells],
-                }
-                for run in runs
-            ]
-        }
-        for line in sandbox.call(INSIDE / "diagnose.py", request, SECONDS):
-            if isinstance(line, list) and len(line) == 4 and line[1] in STATUSES:
-                name, status, code, message = map(str, line)
-                if name in waiting:
-                    told[name] = Told(status, code[:LONGEST_CODE], message[:LONGEST_MESSAGE])
+        left = [
+            replace(run, wanted=tuple(name for name in run.wanted if name in waiting))
+            for run in runs
+        ]
+        told |= {name: one for name, one in _asked(left, sandbox) if name in waiting}
         waiting = [name for name in waiting if name not in told]
         waiting = waiting[1:]  # the first ended the process; the others have another try
     return told
+
+
+def _asked(runs: Sequence[Run], sandbox: Sandbox) -> Iterator[tuple[str, Told]]:
+    """What the checks say, in the order in which they stand."""
+    request = {
+        "runs": [
+            {
+                "wanted": run.wanted,
+                "cells": [[cell.label, cell.source, cell.checks] for cell in run.cells],
+            }
+            for run in runs
+        ]
+    }
+    for line in sandbox.call(INSIDE / "diagnose.py", request, SECONDS):
+        if isinstance(line, list) and len(line) == 4 and line[1] in STATUSES:
+            name, status, code, message = map(str, line)
+            yield name, Told(status, code[:LONGEST_CODE], message[:LONGEST_MESSAGE])

@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 
 from coursekit.collect.magics import parsed
 from coursekit.course import NOTEBOOKS, CourseError, Question, this_course
-from coursekit.inside import verdicts
+from coursekit.inside import state, verdicts
 from coursekit.records import Run
 from styletools import losses
 from styletools.course.todos import TODOS
@@ -70,6 +70,7 @@ class Reference:
         from styletools.config import STYLE_WEIGHTS
 
         offers = {"STYLE_WEIGHTS": STYLE_WEIGHTS, "bundled": bundled, "load_image": load_image}
+        state.spare_dynamo()
         self.todos = {todo.name: todo for todo in todos}
         self.answers: dict[str, Any] = {}
         for todo in self.todos.values():

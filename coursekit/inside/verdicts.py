@@ -28,6 +28,7 @@ import torch
 from torch import Tensor, nn
 
 MARGIN = 1e-5  # relative: float32 sums in another order agree to about 1e-6
+FAINT = 0.3  # of the largest entry of a matrix: smaller ones are not shown
 NOTHING = 1e-6  # of a sum's terms: what is smaller is 0, give or take rounding
 CONTENT_LAYER = "conv4_2"
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
@@ -222,25 +223,47 @@ def identity(value: Any) -> dict[str, str]:
 # --- Inputs --------------------------------------------------------------------------------------
 
 
-def features(draw: random.Random, channels: int, height: int, width: int) -> Tensor:
-    """(1, C, h, w) of whole numbers from −4 to 4, so that Grams are exact."""
-    values = [float(draw.randint(-4, 4)) for _ in range(channels * height * width)]
-    return torch.tensor(values).reshape(1, channels, height, width)
+def features(
+    draw: random.Random, channels: int, height: int, width: int, scale: float = 1.0
+) -> Tensor:
+    """(1, C, h, w), of the size `scale`; multiples of 1/1024 of it, the same everywhere."""
+    generator = torch.Generator().manual_seed(draw.getrandbits(60))
+    values = torch.randn(1, channels, height, width, generator=generator)
+    return (values * 1024).round() / 1024 * scale
 
 
-def _sizes(draw: random.Random, least: int = 4) -> tuple[int, int, int]:
-    """Channels, height and width, all different, and none of the visible checks' own."""
-    channels, height, width = draw.sample(range(least, least + 6), 3)
-    return channels, height, width
+KINDS = ("wide", "long", "few")  # of shapes
+
+
+def _scale(draw: random.Random) -> float:
+    """Of features: some are small, and most are as large as a network's. A power of 2."""
+    return 2.0 ** draw.choice((-3, 2, 3, 4, 5))
+
+
+def _sizes(draw: random.Random, kind: str = "") -> tuple[int, int, int]:
+    """Channels, height and width, never a square: many channels, many positions, or few of both.
+
+    Never many of both, so that plain loops come to an end as well.
+    """
+    kind = kind or draw.choice(KINDS)
+    if kind == "wide":
+        height = draw.choice((1, 2))
+        return draw.randint(65, 80), height, 3 - height
+    if kind == "long":
+        return draw.randint(2, 3), draw.randint(24, 30), draw.randint(42, 48)
+    height, width = draw.sample(range(1, 6), 2)
+    return draw.randint(2, 6), height, width
 
 
 def _all_features(draw: random.Random, shapes: Mapping[str, tuple[int, int, int]]) -> Features:
-    return {name: features(draw, *shape) for name, shape in shapes.items()}
+    return {name: features(draw, *shape, _scale(draw)) for name, shape in shapes.items()}
 
 
 def _shapes(draw: random.Random) -> dict[str, tuple[int, int, int]]:
-    shapes = {name: _sizes(draw, least=2) for name in LAYERS}
-    shapes["conv4_1"] = shapes[CONTENT_LAYER] = _sizes(draw)  # the same, as in VGG19
+    kinds = ["wide", "long", "few", "few", "few", "few"]
+    draw.shuffle(kinds)
+    shapes = {name: _sizes(draw, kind) for name, kind in zip(LAYERS, kinds, strict=True)}
+    shapes["conv4_1"] = shapes[CONTENT_LAYER]  # the same, as in VGG19
     return shapes
 
 
@@ -249,11 +272,15 @@ def _weight(draw: random.Random) -> float:
     return draw.choice((draw.randint(30, 90), draw.randint(180, 400))) / 128
 
 
-def _made_up_gram(draw: random.Random, channels: int) -> Tensor:
-    """(C, C), whole numbers: the Gram matrix of C rows of C numbers."""
-    values = [float(draw.randint(-4, 4)) for _ in range(channels * channels)]
-    rows = torch.tensor(values).reshape(channels, channels)
-    return rows @ rows.T
+def _made_up_gram(draw: random.Random, channels: int, size: float) -> Tensor:
+    """(C, C): the Gram matrix of other features, whose entries are of some size."""
+    rows = features(draw, channels, 1, channels)[0, :, 0]
+    return rows @ rows.T * (size / channels)
+
+
+def _size(values: Tensor) -> float:
+    """Of a Gram matrix's entries: what a channel has, all positions together."""
+    return float(values.square().sum()) / values.shape[1]
 
 
 class Given:
@@ -311,14 +338,38 @@ def _loss(result: Any) -> Tensor:
     return loss.reshape(())
 
 
+ENTRIES = 4  # of a matrix, that are shown
+
+
 def _matrix(result: Any) -> list[Number | str]:
-    """The shape, without leading ones, and every entry as a whole number."""
+    """The shape, without leading ones, some entries, and what all come to.
+
+    Entries beside the diagonal are sums in which much cancels; what counts is how large the
+    channels are.
+    """
     matrix = _tensor(result).detach().double()
     shape = list(matrix.shape)
     while shape and shape[0] == 1:
         shape.pop(0)
-    entries = [str(round(x)) if math.isfinite(x) else "?" for x in matrix.flatten().tolist()]
-    return ["x".join(map(str, shape)), *entries[:400]]
+    flat = matrix.flatten()
+    places = [int(x * (flat.numel() - 1)) for x in _spread(ENTRIES)] if flat.numel() else []
+    size = float(flat.abs().max()) if flat.numel() else 0.0
+    entries = [_entry(float(flat[place]), size) for place in places]
+    return [
+        "x".join(map(str, shape)),
+        *entries,
+        *_both_signs(flat, torch.arange(1.0, 1 + len(flat))),
+    ]
+
+
+def _spread(count: int) -> list[float]:
+    """Numbers from 0 to 1, the ends among them."""
+    return [0.0, 1.0, *((0.61803398875 * i) % 1 for i in range(1, count - 1))]
+
+
+def _entry(value: float, size: float) -> Number:
+    """What is tiny beside the largest is shown as 0, give or take rounding."""
+    return Number(value, size) if abs(value) > FAINT * size else Number(0.0)
 
 
 def _gradients(
@@ -350,68 +401,74 @@ def _value(result: Any, scale: float = 1.0) -> list[Number | str]:
 # --- The TODOs -----------------------------------------------------------------------------------
 
 
-def _gram_given(draw: random.Random) -> Given:
-    return Given(features(draw, *_sizes(draw)), tracked=(0,))
+def _gram_given(draw: random.Random, kind: str = "") -> Given:
+    return Given(features(draw, *_sizes(draw, kind), _scale(draw)), tracked=(0,))
 
 
-def _content_given(draw: random.Random) -> Given:
+def _content_given(draw: random.Random, kind: str = "") -> Given:
     shapes = _shapes(draw)
+    shapes[CONTENT_LAYER] = shapes["conv4_1"] = _sizes(draw, kind)
     return Given(_all_features(draw, shapes), _all_features(draw, shapes), tracked=(0,))
 
 
-def _layer_given(draw: random.Random) -> Given:
-    shape = _sizes(draw)
-    gram = _made_up_gram(draw, shape[0])
-    return Given(features(draw, *shape), gram, _weight(draw), tracked=(0,))
+def _layer_given(draw: random.Random, kind: str = "") -> Given:
+    target = features(draw, *_sizes(draw, kind), _scale(draw))
+    gram = _made_up_gram(draw, target.shape[1], _size(target))
+    return Given(target, gram, _weight(draw), tracked=(0,))
 
 
-def _style_given(draw: random.Random, layers: int = 5) -> Given:
-    shapes = _shapes(draw)
-    grams = {name: _made_up_gram(draw, channels) for name, (channels, _, _) in shapes.items()}
+def _style_given(draw: random.Random, kind: str = "", layers: int = 5) -> Given:
+    target = {n: features(draw, *shape) for n, shape in _shapes(draw).items()}
+    # As strong as one another, so that each layer shows in the sum.
+    target = {n: x * (x[0].numel() / _size(x) ** 2) ** 0.25 for n, x in target.items()}
+    grams = {n: _made_up_gram(draw, x.shape[1], _size(x)) for n, x in target.items()}
     weights = {name: _weight(draw) for name in draw.sample(STYLE_LAYERS, layers)}
-    return Given(_all_features(draw, shapes), grams, weights, tracked=(0,))
+    return Given(target, grams, weights, tracked=(0,))
 
 
-def _total_given(draw: random.Random) -> Given:
-    content, style = (torch.tensor(draw.randint(200, 900) / 64) for _ in range(2))
+def _total_given(draw: random.Random, kind: str = "") -> Given:
+    size = 2.0 ** (draw.randint(-12, -8) if kind == "few" else draw.randint(-3, 10))
+    content, style = (torch.tensor(size * draw.randint(200, 900) / 64) for _ in range(2))
     return Given(content, style / 128, _weight(draw), 128 * _weight(draw), tracked=(0, 1))
 
 
 def _values(
-    given: Callable[[random.Random], Given], shown: Function
+    given: Callable[..., Given], shown: Function
 ) -> Callable[[Function, random.Random], Iterator[Line]]:
-    """Right on two inputs, of which the second shows what was kept from the first."""
+    """Right on several inputs, of which the second shows what was kept from the first."""
 
     def probe(function: Function, draw: random.Random) -> Iterator[Line]:
-        for _ in range(2):
-            yield "value", shown(function(*given(draw).arguments))
+        for kind in KINDS:
+            yield "value", shown(function(*given(draw, kind).arguments))
 
     return probe
 
 
 def _gradient(
-    given: Callable[[random.Random], Given], shown: Function, read: Function
+    given: Callable[..., Given], shown: Function, read: Function
 ) -> Callable[[Function, random.Random], Iterator[Line]]:
     """Right, with the right gradient."""
 
     def probe(function: Function, draw: random.Random) -> Iterator[Line]:
-        one = given(draw)
-        result = function(*one.arguments)
-        yield "value", shown(result)
-        yield from _gradients(draw, read(result), one.leaves)
+        for kind in KINDS:
+            one = given(draw, kind)
+            result = function(*one.arguments)
+            yield "value", shown(result)
+            yield from _gradients(draw, read(result), one.leaves)
 
     return probe
 
 
 def _inputs(
-    given: Callable[[random.Random], Given], shown: Function
+    given: Callable[..., Given], shown: Function
 ) -> Callable[[Function, random.Random], Iterator[Line]]:
     """Right, and the arguments are what they were."""
 
     def probe(function: Function, draw: random.Random) -> Iterator[Line]:
-        one = given(draw)
-        yield "value", shown(function(*one.arguments))
-        yield "arguments", one.changed()
+        for kind in KINDS:
+            one = given(draw, kind)
+            yield "value", shown(function(*one.arguments))
+            yield "arguments", one.changed()
 
     return probe
 
@@ -429,7 +486,7 @@ def _second_style(function: Function, draw: random.Random) -> Iterator[Line]:
     yield from _gradients(draw, _loss(result), one.leaves)
     for _ in range(8):
         target, style, weights = _style_given(draw).arguments
-        other = {name: gram + draw.choice((-40, 40)) for name, gram in style.items()}
+        other = {name: gram * draw.choice((-3, 5)) for name, gram in style.items()}
         _replace_outside(function, {name: gram.clone() for name, gram in style.items()})
         near = float(_loss(function(target, style, weights)).detach())
         far = float(_loss(function(target, other, weights)).detach())
@@ -457,49 +514,28 @@ def _whole_mapping(layers: Any, draw: random.Random) -> Iterator[Line]:
             yield repr(key), [repr(value)]
 
 
-class Recorder:
-    """Gradient descent that keeps each gradient it was given.
-
-    Not one of torch's optimisers: the first of those takes a second to import what it never needs.
-    """
-
-    def __init__(self, target: Tensor, rate: float) -> None:
-        self.target, self.rate = target, rate
-        self.param_groups = [{"params": [target], "lr": rate}]
-        self.seen: list[Tensor] = []
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """As torch's."""
-        if set_to_none or self.target.grad is None:
-            self.target.grad = None
-        else:
-            self.target.grad = torch.zeros_like(self.target)
-
-    def step(self, closure: Any = None) -> Any:
-        """One step; a closure is evaluated first, as torch's optimisers do."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        gradient = self.target.grad
-        self.seen.append(torch.zeros(()) if gradient is None else gradient.detach().clone())
-        if gradient is not None:
-            self.target.data.sub_(gradient.detach(), alpha=self.rate)
-        return loss
-
-
 class Run:
-    """One call of an answer to `optimise`, on a small picture with a loss of known gradient."""
+    """One call of an answer to `optimise`, on a small picture with a loss of known gradient.
+
+    The optimiser is one of torch's. The goal is so far away that no gradient changes its sign.
+    """
 
     def __init__(self, function: Function, draw: random.Random, steps: int) -> None:
         shape = (3, *draw.sample(range(4, 9), 2))
-        goal, start = (features(draw, *shape) / 4 for _ in range(2))
-        importance = 1 + features(draw, *shape).abs() / 4
+        start = features(draw, *shape)
+        goal = 9 * features(draw, *shape).sign() + start
+        importance = 8 + features(draw, *shape).abs()
         self.steps = steps
-        self.directions = features(draw, *shape) + 5
+        self.directions = features(draw, *shape).abs() + 1
         self.target = start.clone().requires_grad_()
         self.totals: list[Tensor] = []
-        self.optimizer = Recorder(self.target, draw.randint(24, 64) / 1024)
+        self.seen: list[Tensor] = []
+        rate = draw.randint(24, 64) / 1024
+        if draw.random() < 0.5:
+            self.optimizer: Any = torch.optim.Adam([self.target], lr=rate)
+        else:
+            self.optimizer = torch.optim.SGD([self.target], lr=rate / 64, momentum=0.5)
+        self.optimizer.register_step_post_hook(self._look)
 
         def loss_of(target: Tensor) -> Tensor:
             self.totals.append((importance * (target - goal) ** 2).sum())
@@ -507,9 +543,14 @@ class Run:
 
         self.result = function(self.target, self.optimizer, loss_of, steps)
 
+    def _look(self, *_: Any) -> None:
+        """Keep the gradient that a step has used."""
+        gradient = self.target.grad
+        self.seen.append(torch.zeros(()) if gradient is None else gradient.detach().clone())
+
     def path(self) -> Iterator[Line]:
         """The gradient at each step, and where the target is in the end."""
-        for gradient in self.optimizer.seen:
+        for gradient in self.seen:
             yield "step", _both_signs(gradient, self.directions)
         yield "target", _both_signs(self.target.detach(), self.directions)
 
@@ -541,10 +582,10 @@ def _has_graph(total: Tensor, target: Tensor) -> bool:
 def _runs(
     *shown: Callable[[Run], Iterator[Line]],
 ) -> Callable[[Function, random.Random], Iterator[Line]]:
-    """Two runs, of different lengths."""
+    """Two runs, a short and a longer one."""
 
     def probe(function: Function, draw: random.Random) -> Iterator[Line]:
-        for steps in draw.sample(range(4, 8), 2):
+        for steps in (draw.randint(3, 7), draw.randint(12, 30)):
             run = Run(function, draw, steps)
             for show in shown:
                 yield from show(run)
@@ -553,10 +594,10 @@ def _runs(
 
 
 def _function_parts(
-    given: Callable[[random.Random], Given],
+    given: Callable[..., Given],
     shown: Function,
     read: Function,
-    last: Callable[[random.Random], Given] | None = None,
+    last: Callable[..., Given] | None = None,
 ) -> dict[str, Part]:
     """A function's value is half of it, its gradient most of the rest."""
     return {
@@ -575,7 +616,9 @@ PARTS: dict[str, dict[str, Part]] = {
     "content_loss": _function_parts(_content_given, _value, _loss),
     "layer_style_loss": _function_parts(_layer_given, _value, _loss),
     "style_loss": {
-        **_function_parts(_style_given, _value, _loss, last=lambda draw: _style_given(draw, 3)),
+        **_function_parts(
+            _style_given, _value, _loss, last=lambda draw, kind: _style_given(draw, kind, 3)
+        ),
         "second style": Part(0.0, _second_style),
     },
     "total_loss": _function_parts(_total_given, _value, _loss),

@@ -20,6 +20,13 @@ def features(channels: int, height: int, width: int, seed: int) -> Tensor:
     return torch.tensor(values, dtype=torch.float32).reshape(1, channels, height, width)
 
 
+def real_features(channels: int, height: int, width: int, seed: int, scale: float) -> Tensor:
+    """(1, C, h, w) of real numbers of the size `scale`, as a network's are; the same everywhere."""
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.randn(1, channels, height, width, generator=generator)
+    return (values * 1024).round() / 1024 * scale
+
+
 def gradients(value: Tensor, leaves: Iterable[Tensor]) -> list[Tensor]:
     """Of a weighted sum of the entries, so that each entry's gradient counts; 0 where none comes.
 

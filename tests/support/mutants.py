@@ -50,6 +50,7 @@ PARTLY = {
     ("layers", "a raised digit"): 4 * A_LAYER,
     ("layers", "a zero in front"): 4 * A_LAYER,
     ("layers", "ReLUs mapped too"): 5 * A_LAYER,
+    ("optimise", "keeps graphs after a while"): STEPS,
     ("optimise", "no return"): STEPS + COST,
     ("optimise", "tensors with their graphs"): STEPS + COST,
     ("optimise", "detached tensors"): STEPS + COST,

@@ -18,7 +18,8 @@ D, H, W = 3, 5, 7  # odd primes, all different: a swapped pair gives another sha
 
 def diagnose_gram_matrix(answer: object) -> Diagnosis:
     """What is right or wrong with a student's `gram_matrix(tensor)`."""
-    return engine.diagnose(TODOS["gram_matrix"], answer, [_gram_at_one_size, _gram_at_another_size])
+    found = [_gram_at_one_size, _gram_at_another_size, _gram_of_a_network]
+    return engine.diagnose(TODOS["gram_matrix"], answer, found)
 
 
 def _gram_at_one_size(function: TodoFunction) -> None:
@@ -44,6 +45,18 @@ def _gram_at_another_size(function: TodoFunction) -> None:
             f"Right for features (1, {D}, {H}, {W}), but not for (1, 5, 2, 3): {finding.message} "
             "Which size is written as a number, or taken from elsewhere?",
         ) from None
+
+
+def _gram_of_a_network(function: TodoFunction) -> None:
+    """Real numbers, large and small; many channels, and many positions."""
+    for seed, (shape, scale) in enumerate(values.LIKE_A_NETWORK):
+        features = probes.real_features(*shape, seed=seed, scale=scale)
+        leaves, given = values.tracked({"the features": features})
+        with values.like_a_network(shape):
+            result = function(*given.values())
+            got, expected = values.tensor(result, "a tensor"), gram_matrix(features)
+            values.compare(got, expected, [], "these")
+            values.gradient(result, got, gram_matrix(*leaves.values()), leaves)
 
 
 def _check_scale(got: Tensor, expected: Tensor) -> None:

@@ -7,10 +7,11 @@ from torch import Tensor
 from styletools.course.checks import engine, values
 from styletools.course.checks.engine import Objection, TodoFunction
 from styletools.course.diagnosis import Diagnosis
-from styletools.course.probes import RecordingOptimizer, features, has_graph
-from styletools.course.todos import TODOS
+from styletools.course.probes import RecordingOptimizer, features, has_graph, real_features
+from styletools.course.todos import TODOS, optimise
 
 STEPS, OTHER_STEPS = 5, 3
+MORE_STEPS = 25
 SHAPE = (1, 3, 4, 5)  # of a picture, so that code which shows it works
 
 
@@ -59,7 +60,44 @@ def diagnose_optimise(answer: object) -> Diagnosis:
             _check_history(one)
             _check_graph(one)
 
-    return engine.diagnose(TODOS["optimise"], answer, [probe])
+    return engine.diagnose(TODOS["optimise"], answer, [probe, _with_a_real_optimizer])
+
+
+def _with_a_real_optimizer(function: TodoFunction) -> None:
+    """More steps, of Adam, of a picture whose values are as far from 0 as a photograph's."""
+
+    def run(loop: TodoFunction) -> tuple[Tensor, list[float], bool]:
+        start = real_features(*SHAPE[1:], seed=90, scale=1.5)
+        goal = start + 9 * real_features(*SHAPE[1:], seed=91, scale=1.0).sign()
+        target = start.clone().requires_grad_()
+        totals: list[Tensor] = []
+
+        def loss_of(target: Tensor) -> Tensor:
+            totals.append(((target - goal) ** 2).sum() * 9)
+            return totals[-1]
+
+        history = loop(target, torch.optim.Adam([target], lr=0.04), loss_of, MORE_STEPS)
+        kept = sum(has_graph(total, target) for total in totals[:MORE_STEPS])
+        return target.detach(), [float(x) for x in history], kept > len(totals) - MORE_STEPS + 1
+
+    target, history, kept = run(function)
+    right, losses, _ = run(optimise)
+    wrong = [
+        words
+        for words, differs in (
+            ("where the target is", not values.close(target, right)),
+            ("the losses", not values.close(torch.tensor(history), torch.tensor(losses))),
+            ("how many graphs are kept", kept),
+        )
+        if differs
+    ]
+    if wrong:
+        raise Objection(
+            "in-the-long-run",
+            f"Right for {STEPS} steps, but not for {MORE_STEPS} steps of torch's Adam: "
+            f"{', '.join(wrong)} differ{'s' * (len(wrong) == 1)} from what is expected. What "
+            "happens after some steps only, to the optimiser, or to large values?",
+        )
 
 
 def _check_calls(run: LoopTrial, again: LoopTrial) -> None:

@@ -33,12 +33,24 @@ WEIGHTS = {"conv1_1": 1.7, "conv2_1": 0.7, "conv3_1": 2.3, "conv4_1": 0.35, "con
 OTHER_WEIGHTS = {"conv2_1": 0.45, "conv4_1": 2.6, "conv5_1": 1.3}  # fewer layers too
 
 
+# Many channels, many positions, few of both; the content's layer is large.
+REAL_SHAPES = {
+    "conv1_1": (2, 26, 45),
+    "conv2_1": (70, 1, 2),
+    "conv3_1": (2, 1, 2),
+    "conv4_1": (5, 2, 3),
+    "conv4_2": (5, 26, 45),
+    "conv5_1": (2, 3, 1),
+}
+SCALES = {"conv2_1": 4.0, "conv4_2": 16.0}  # of features in these shapes; 1 for the others
+
+
 def diagnose_content_loss(answer: object) -> Diagnosis:
     """What is right or wrong with a student's `content_loss(target_features, …)`."""
 
     def probe(function: TodoFunction, shapes: Shapes) -> None:
-        content = made_up(shapes, seed=13)
-        leaves, target = values.tracked(made_up(shapes, seed=20))
+        content = made_up(shapes, 13, shapes is REAL_SHAPES)
+        leaves, target = values.tracked(made_up(shapes, 20, shapes is REAL_SHAPES))
         known = mistakes.content_mistakes(target, content)
         _probe_loss(function, TODOS["content_loss"].answer, leaves, (target, content), known)
 
@@ -50,8 +62,9 @@ def diagnose_layer_style_loss(answer: object) -> Diagnosis:
 
     def probe(function: TodoFunction, shapes: Shapes) -> None:
         shape, weight = shapes["conv2_1"], WEIGHTS["conv2_1"] if shapes is SHAPES else 1.9
-        gram = gram_matrix(probes.features(*shape, seed=30))
-        leaves, target = values.tracked({"the features": probes.features(*shape, seed=40)})
+        gram = gram_matrix(made_up({"conv2_1": shape}, 30, shapes is REAL_SHAPES)["conv2_1"])
+        features = made_up({"conv2_1": shape}, 40, shapes is REAL_SHAPES)["conv2_1"]
+        leaves, target = values.tracked({"the features": features})
         arguments = (target["the features"], gram, weight)
         known = mistakes.layer_style_mistakes(*arguments)
         _probe_loss(function, TODOS["layer_style_loss"].answer, leaves, arguments, known)
@@ -63,9 +76,9 @@ def diagnose_style_loss(answer: object) -> Diagnosis:
     """What is right or wrong with a student's `style_loss(target_features, …)`."""
 
     def probe(function: TodoFunction, shapes: Shapes) -> None:
-        weights = dict(WEIGHTS if shapes is SHAPES else OTHER_WEIGHTS)
-        grams = {name: gram_matrix(x) for name, x in made_up(shapes, seed=50).items()}
-        leaves, target = values.tracked(made_up(shapes, seed=60))
+        weights, real = dict(WEIGHTS if shapes is SHAPES else OTHER_WEIGHTS), shapes is REAL_SHAPES
+        grams = {name: gram_matrix(x) for name, x in made_up(shapes, 50, real).items()}
+        leaves, target = values.tracked(made_up(shapes, 60, real))
         known = mistakes.style_mistakes(target, grams, weights)
         _probe_loss(function, TODOS["style_loss"].answer, leaves, (target, grams, weights), known)
 
@@ -77,11 +90,14 @@ def diagnose_total_loss(answer: object) -> Diagnosis:
 
     def probe(function: TodoFunction, shapes: Shapes) -> None:
         alpha, beta = (3.5, 0.7) if shapes is SHAPES else (0.3, 2100.0)
-        losses = {"the content loss": torch.tensor(1.9), "the style loss": torch.tensor(5.3)}
+        size = 2.0**-12 if shapes is REAL_SHAPES else 1.0
+        found = {"the content loss": 1.9 * size, "the style loss": 5.3 * size}
+        losses = {name: torch.tensor(value) for name, value in found.items()}
         leaves, copies = values.tracked(losses)
         content, style = copies.values()
         known = mistakes.total_mistakes(content, style, alpha, beta)
-        given = f"content 1.9, style 5.3 and weights {alpha:g}, {beta:g}"
+        first, second = found.values()
+        given = f"content {first:.4g}, style {second:.4g} and weights {alpha:g}, {beta:g}"
         _probe_loss(
             function,
             TODOS["total_loss"].answer,
@@ -94,16 +110,21 @@ def diagnose_total_loss(answer: object) -> Diagnosis:
     return _diagnose_twice("total_loss", answer, probe)
 
 
-def made_up(shapes: Shapes, seed: int) -> Features:
-    """Features for every layer: {layer: (1, C, h, w)}."""
-    shapes_of = enumerate(shapes.items())
-    return {name: probes.features(*shape, seed + i) for i, (name, shape) in shapes_of}
+def made_up(shapes: Shapes, seed: int, real: bool = False) -> Features:
+    """Features for every layer: {layer: (1, C, h, w)}; `real` for numbers such as a network's."""
+    found = {}
+    for number, (name, shape) in enumerate(shapes.items(), start=seed):
+        if real:
+            found[name] = probes.real_features(*shape, number, SCALES.get(name, 1.0))
+        else:
+            found[name] = probes.features(*shape, number)
+    return found
 
 
 def _diagnose_twice(
     name: str, answer: object, probe: Callable[[TodoFunction, Shapes], None]
 ) -> Diagnosis:
-    """At made-up sizes and weights, then at others: what is written as a number shows."""
+    """At made-up sizes and weights, at others, and on features such as a network gives."""
 
     def again(function: TodoFunction) -> None:
         try:
@@ -115,7 +136,12 @@ def _diagnose_twice(
                 f"in the code, or kept from the call before? {finding.message}",
             ) from None
 
-    return engine.diagnose(TODOS[name], answer, [lambda function: probe(function, SHAPES), again])
+    def last(function: TodoFunction) -> None:
+        with values.like_a_network(REAL_SHAPES["conv4_2"]):
+            probe(function, REAL_SHAPES)
+
+    first: TodoFunction = lambda function: probe(function, SHAPES)  # noqa: E731
+    return engine.diagnose(TODOS[name], answer, [first, again, last])
 
 
 def _probe_loss(

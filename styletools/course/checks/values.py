@@ -2,7 +2,8 @@
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,10 @@ from styletools.course.checks.engine import Objection
 from styletools.course.probes import gradients
 
 TOLERANCE = 1e-5  # relative: float32 sums in another order agree to about 1e-6
+
+
+LIKE_A_NETWORK = (((70, 1, 2), 0.125), ((3, 26, 45), 16.0), ((5, 2, 3), 32.0))
+"""((channels, height, width), size of the features): as verdicts of grading have them."""
 
 
 class KnownMistake(NamedTuple):
@@ -26,6 +31,25 @@ def tracked(values: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, 
     """Leaves that collect gradients, and copies of them that may be handed to a student."""
     leaves = {name: value.clone().requires_grad_() for name, value in values.items()}
     return leaves, {name: leaf.clone() for name, leaf in leaves.items()}
+
+
+@contextmanager
+def like_a_network(shape: Sequence[int]) -> Iterator[None]:
+    """Say of what is found here that it shows only on features such as a network gives.
+
+    Args:
+        shape: (channels, height, width).
+    """
+    try:
+        yield
+    except Objection as finding:
+        raise Objection(
+            "wrong-value",
+            "Right for small whole numbers, but not for features such as a network gives, here "
+            f"(1, {', '.join(map(str, shape))}): is anything cut off, rounded, limited or added? "
+            f"{finding.message}",
+            finding.status,
+        ) from None
 
 
 def scalar(result: object) -> Tensor:

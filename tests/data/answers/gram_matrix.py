@@ -483,3 +483,32 @@ features = torch.ones(1, 4, 6, 6)
 def gram_matrix(tensor):
     t = features.view(4, -1)
     return t @ t.t()
+
+# %% wrong gram-wrong-value: limited to [-5, 5]
+def gram_matrix(tensor):
+    _, d, h, w = tensor.shape
+    t = tensor.clamp(-5, 5).view(d, h * w)
+    return t @ t.T
+
+# %% wrong gram-wrong-value: sixteen channels
+def gram_matrix(tensor):
+    _, d, h, w = tensor.shape
+    t = tensor.reshape(d, h * w)[:16]
+    return t @ t.T
+
+# %% wrong gram-wrong-value: in half precision
+def gram_matrix(tensor):
+    _, d, h, w = tensor.shape
+    t = tensor.half().view(d, h * w)
+    return t @ t.T
+
+# %% wrong gram-wrong-value: a crop left over
+def gram_matrix(tensor):
+    t = tensor[..., :20, :20].flatten(2)[0]
+    return t @ t.T
+
+# %% wrong gram-wrong-value: a constant added
+def gram_matrix(tensor):
+    _, d, h, w = tensor.shape
+    t = tensor.view(d, h * w)
+    return t @ t.T + 0.4

@@ -586,3 +586,50 @@ def optimise(target, optimizer, loss_of, steps):
         optimizer.step()
         loss_history.append(total.item())
     return loss_history
+
+# %% wrong optimise-in-the-long-run: never more than ten steps
+def optimise(target, optimizer, loss_of, steps):
+    loss_history = []
+    for step in range(min(steps, 10)):
+        total = loss_of(target)
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+        loss_history.append(total.item())
+    return loss_history
+
+# %% wrong optimise-in-the-long-run: a narrow clamp
+def optimise(target, optimizer, loss_of, steps):
+    loss_history = []
+    for step in range(steps):
+        total = loss_of(target)
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+        target.data.clamp_(-1.2, 1.2)
+        loss_history.append(total.item())
+    return loss_history
+
+# %% wrong optimise-in-the-long-run: a learning rate of 0
+def optimise(target, optimizer, loss_of, steps):
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+    loss_history = []
+    for step in range(steps):
+        total = loss_of(target)
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+        loss_history.append(total.item())
+    return loss_history
+
+# %% wrong optimise-in-the-long-run: keeps graphs after a while
+def optimise(target, optimizer, loss_of, steps):
+    loss_history, kept = [], []
+    for step in range(steps):
+        total = loss_of(target)
+        optimizer.zero_grad()
+        total.backward(retain_graph=step > 8)
+        optimizer.step()
+        loss_history.append(total.item() if step < 9 else total)
+    return loss_history
