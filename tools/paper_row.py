@@ -11,12 +11,12 @@ from styletools.plots import show_images
 
 CONTENT, STYLE, SIZE = "chelsea", "stained_glass", 224
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
-RATIOS = ("1e-4", "1e-2", "1e-1", "1")
+RATIOS = ("1e-4", "1e-3", "1e-2", "1e-1")
 OUT = Path(__file__).resolve().parent.parent / "docs" / "paper_row.jpg"
 
 
 def main() -> None:
-    """Write the row, from texture to photograph."""
+    """Write the row, from much style to much content."""
     backbone = load_backbone("vgg19")
     content = load_image(bundled("content")[CONTENT], SIZE)
     height, width = content.shape[-2:]
