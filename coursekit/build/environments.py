@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from styletools.errors import StyletoolsError
 
 TEMPLATES_OF_LINKS = Path(__file__).resolve().parent / "templates"
-REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
+REPOSITORY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
 HUB = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?(/[\w.~/-]*)?")
 README_PLACE = "## Install, once"
 BADGES = {
@@ -60,7 +60,7 @@ def with_links(
     Raises:
         LinkError: one of them is malformed.
     """
-    if not REPOSITORY.fullmatch(repository) or repository.endswith((".git", "/.", "/..")):
+    if not REPOSITORY_NAME.fullmatch(repository) or repository.endswith((".git", "/.", "/..")):
         raise LinkError(f"The repository is {repository!r}; give OWNER/NAME, as GitHub has it.")
     if not re.fullmatch(r"[\w./-]+", branch) or branch.startswith("-"):
         raise LinkError(f"The branch is {branch!r}; give its name, such as main.")
