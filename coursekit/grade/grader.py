@@ -39,8 +39,8 @@ from coursekit.sandbox.places import temporary
 
 LOST = ("timed out", "died", "out of memory", "not reached")
 MOST_LATER = 3  # values of a name below its check
-REMEDY = "No points are lost: a person decides."
-MOST_RUNS = 5  # of a notebook
+_REMEDY = "No points are lost: a person decides."
+_MOST_RUNS = 5  # of a notebook
 TRIES = 2  # of an answer that ends or blocks the kernel, and of a kernel that does not start
 NO_MEMORY = ("MemoryError", "allocate memory", "not enough memory")
 ENDS = 4  # of a picture's name, at which the kernel is shown it
@@ -230,7 +230,7 @@ class Grader:
         found: dict[str, Judged] = {}
         waiting = list(run.wanted)
         blamed: Counter[str] = Counter()
-        for _ in range(MOST_RUNS):
+        for _ in range(_MOST_RUNS):
             results = self._run_notebooks([run], dict.fromkeys(waiting, (0,)), skipped, sandbox)
             found = {name: self._judged(name, results) for name in waiting}
             if results["setup"].passed:
@@ -432,7 +432,7 @@ def status_of(name: str, one: Judged) -> tuple[Status, str]:
     if called := next((text for text in printed if text.startswith("tampered: ")), ""):
         return Status.TAMPERED, called.removeprefix("tampered: ").splitlines()[0][:300]
     if lacking := next((text for text in printed if text.startswith("open ")), ""):
-        return Status.INFRASTRUCTURE, f"{_sentence(lacking.removeprefix('open '))} {REMEDY}"
+        return Status.INFRASTRUCTURE, f"{_sentence(lacking.removeprefix('open '))} {_REMEDY}"
     lost = one.lost
     if lost == "out of memory" or any(sign in text for text in printed for sign in NO_MEMORY):
         return Status.OUT_OF_MEMORY, "The answer takes more memory than there is."

@@ -156,7 +156,7 @@ def rebuild_runs(
         verdicts_on: {TODO: its verdict cells}.
         skipped: ids of cells that are left out.
     """
-    cells = [_code("setup", "import lessons\ndesk = lessons.kernel_desk()")]
+    cells = [_code("setup", "import lessons\ndesk = lessons.lesson_desk()")]
     given: set[str] = set()
 
     def give(names: Iterable[str]) -> None:

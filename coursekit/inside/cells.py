@@ -31,7 +31,7 @@ from typing import Any
 
 SECONDS, ALL_SECONDS = 5.0, 30.0  # of a cell, and of all of them
 AGAIN = 0.5  # seconds after which a cell is told again that its time is up
-TEXT = 300  # characters kept of an exception's text
+_TEXT = 300  # characters kept of an exception's text
 MOST_MAGICS = 60  # of a cell: IPython's reader starts anew at each
 RUNS_ITS_CODE = ("time", "timeit", "capture", "prun")  # magics around code of the student's own
 MAGIC = re.compile(r"^[ \t]*[%!?]|=[ \t]*[%!]|\?[ \t]*$", re.MULTILINE)
@@ -70,7 +70,7 @@ class Failure:
 
     def __str__(self) -> str:
         where = f" (line {self.line}: {self.text})" if self.line else ""
-        return f"{self.error}: {self.message}{where}"[: 2 * TEXT]
+        return f"{self.error}: {self.message}{where}"[: 2 * _TEXT]
 
 
 class Cells:
@@ -205,7 +205,7 @@ class Cells:
             if trace.tb_frame.f_code.co_filename == file:
                 line = trace.tb_lineno
             trace = trace.tb_next
-        text = linecache.getline(file, line).strip()[:TEXT] if line else ""
+        text = linecache.getline(file, line).strip()[:_TEXT] if line else ""
         return Failure(label, kind, type(error).__name__, said(error), line, text, names)
 
 
@@ -249,7 +249,7 @@ def said(error: BaseException) -> str:
         if isinstance(error, TimeUp):
             return "the cell does not come to an end in time"
         text = error.msg if isinstance(error, SyntaxError) else str(error)
-        return " ".join(text[:TEXT].encode("utf-8", "backslashreplace").decode().split())
+        return " ".join(text[:_TEXT].encode("utf-8", "backslashreplace").decode().split())
     except BaseException:  # an exception whose text raises another
         return ""
 

@@ -46,7 +46,7 @@ class LessonDesk:
         self.placed: set[str] = set()  # TODOs whose check has been passed
         self.given: dict[str, Any] = {}
         self.asked: tuple[str, int] | None = None
-        self.state = state.State([verdicts, cells, state, sys.modules[__name__], kit])
+        self.state = state.Untouched([verdicts, cells, state, sys.modules[__name__], kit])
 
     def open(self, wanted: Sequence[str]) -> None:
         """Begin with a notebook, in which some TODOs are to be judged."""
@@ -216,7 +216,7 @@ class LessonDesk:
         return isinstance(error, NameError) and error.name in lacking
 
 
-def kernel_desk() -> LessonDesk:
+def lesson_desk() -> LessonDesk:
     """The desk of a grading kernel, where `styletools` is the kit without answers."""
     import styletools._withheld as kit  # type: ignore[import-not-found]
 

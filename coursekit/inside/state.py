@@ -27,7 +27,7 @@ WAIT = 0.2  # seconds, for threads that are about to end
 HOOKS = ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks")
 
 
-class State:
+class Untouched:
     """What the interpreter was like before a student's code came.
 
     Args:

@@ -14,7 +14,7 @@ LOOKS_LIKE = {
     "×": "*", "÷": "/", "·": "*", "，": ",", "：": ":", "；": ";", "（": "(", "）": ")", "＝": "=",
     "\xa0": "a space", "\u3000": "a space", "…": "...",
 }  # fmt: skip
-INVISIBLE = ("Cf", "Zl", "Zp", "Cc")
+_INVISIBLE = ("Cf", "Zl", "Zp", "Cc")
 MOST_NAMED = 3
 
 
@@ -38,7 +38,7 @@ def odd_characters(source: str) -> str:
     found = []
     for number, line in enumerate(source.split("\n"), start=1):
         for character in dict.fromkeys(line):
-            invisible = unicodedata.category(character) in INVISIBLE and character != "\t"
+            invisible = unicodedata.category(character) in _INVISIBLE and character != "\t"
             if character in LOOKS_LIKE or invisible:
                 name = unicodedata.name(character, f"U+{ord(character):04X}").lower()
                 instead = LOOKS_LIKE.get(character, "nothing")

@@ -232,7 +232,7 @@ def features(
     return (values * 1024).round() / 1024 * scale
 
 
-KINDS = ("wide", "long", "few")  # of shapes
+SHAPE_KINDS = ("wide", "long", "few")  # of shapes
 
 
 def _scale(draw: random.Random) -> float:
@@ -245,7 +245,7 @@ def _sizes(draw: random.Random, kind: str = "") -> tuple[int, int, int]:
 
     Never many of both, so that plain loops come to an end as well.
     """
-    kind = kind or draw.choice(KINDS)
+    kind = kind or draw.choice(SHAPE_KINDS)
     if kind == "wide":
         height = draw.choice((1, 2))
         return draw.randint(65, 80), height, 3 - height
@@ -438,7 +438,7 @@ def _values(
     """Right on several inputs, of which the second shows what was kept from the first."""
 
     def probe(function: Function, draw: random.Random) -> Iterator[Line]:
-        for kind in KINDS:
+        for kind in SHAPE_KINDS:
             yield "value", shown(function(*given(draw, kind).arguments))
 
     return probe
@@ -450,7 +450,7 @@ def _gradient(
     """Right, with the right gradient."""
 
     def probe(function: Function, draw: random.Random) -> Iterator[Line]:
-        for kind in KINDS:
+        for kind in SHAPE_KINDS:
             one = given(draw, kind)
             result = function(*one.arguments)
             yield "value", shown(result)
@@ -465,7 +465,7 @@ def _inputs(
     """Right, and the arguments are what they were."""
 
     def probe(function: Function, draw: random.Random) -> Iterator[Line]:
-        for kind in KINDS:
+        for kind in SHAPE_KINDS:
             one = given(draw, kind)
             yield "value", shown(function(*one.arguments))
             yield "arguments", one.changed()

@@ -81,7 +81,7 @@ def fresh_desk():
     """A kernel has one desk only; here they share the kit."""
     import lessons
 
-    desk = lessons.kernel_desk()
+    desk = lessons.lesson_desk()
     desk.kit.given.clear()
     return desk
 
