@@ -206,8 +206,9 @@ TRIAL = """
     seen = []
     for path in json.load(sys.stdin):
         try:
-            (os.listdir if os.path.isdir(path) else open)(path)
-            seen.append(path)
+            folder = os.path.isdir(path)
+            if os.listdir(path) if folder else open(path, "rb").read(1):  # else it is covered
+                seen.append(path)
         except OSError:
             pass
     refused = []

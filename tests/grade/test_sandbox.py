@@ -16,7 +16,7 @@ import psutil
 import pytest
 from support.containers import container
 
-from coursekit.sandbox import Bubblewrap, Limits, OwnUid, base
+from coursekit.sandbox import Bubblewrap, Limits, OwnUid, base, bubblewrap
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,6 +75,36 @@ def test_the_course_is_not_there():
         print(seen, found, os.listdir("/handin"))
         """
     assert inside(code).stdout == "[] [] []\n"
+
+
+@pytest.fixture
+def shown():
+    """A folder among those that every answer sees."""
+    folder = Path(tempfile.mkdtemp(prefix="test-", dir=sys.prefix))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_class_in_the_folders_of_python_is_covered(shown, monkeypatch):
+    """And by a link, too. What is not covered is found before anything is graded."""
+    (shown / "class").mkdir()
+    for name in ("class/ada.ipynb", "list.csv", "tool"):
+        (shown / name).write_text("x")
+    (shown / "link").symlink_to(shown / "class")
+    hidden = shown / "link", shown / "list.csv"
+    code = f"""
+        for name in ("class/ada.ipynb", "link/ada.ipynb", "list.csv", "tool"):
+            try:
+                print(open({str(shown)!r} + "/" + name).read())
+            except OSError:
+                print("no")
+        """
+    assert inside(code, hidden=hidden).stdout == "no\nno\nno\nx\n"
+    assert Bubblewrap(hidden=hidden).trouble() == ""
+    monkeypatch.setattr(bubblewrap, "covered", lambda hidden: set())
+    exposed = Bubblewrap(hidden=(shown / "class",)).trouble()
+    assert exposed.startswith("Every answer could read ")
 
 
 def test_this_machines_files_are_not_there(tmp_path):
