@@ -14,7 +14,7 @@ from typing import Any
 
 from coursekit.records import SINGLE
 from styletools._files import file_sha256
-from styletools.config import COURSE_FILE
+from styletools.config import COURSE, COURSE_FILE
 from styletools.errors import StyletoolsError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -146,6 +146,11 @@ def pictures_handed_out(folder: Path = ROOT / "images") -> Mapping[str, str]:
     """{file name: SHA-256} of the pictures that come with the kit; everybody has them."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGES)
     return {path.name: file_sha256(path) for path in paths}
+
+
+def loss_history_asked() -> bool:
+    """Whether the single exercise as this course hands it out asks for a list of losses."""
+    return bool(COURSE.get("grading", {}).get("loss_history", True))
 
 
 def course_digest(notebooks: Path = NOTEBOOKS, folders: tuple[str, ...] = GRADED_WITH) -> str:

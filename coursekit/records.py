@@ -136,6 +136,22 @@ class Run:
 
 
 @dataclass(frozen=True)
+class OneNotebook:
+    """A single exercise notebook, which is graded by what it does.
+
+    Attributes:
+        cells: the code cells' source, in order.
+        names: what is called how in it: "features" and "gram", functions; "content", "style" and
+            "total", losses in the loop. One that is not known is missing.
+        history: whether the exercise that was handed out asks for a list of losses.
+    """
+
+    cells: tuple[str, ...]
+    names: Mapping[str, str] = field(default_factory=dict)
+    history: bool = True
+
+
+@dataclass(frozen=True)
 class Submission:
     """What one student handed in.
 
@@ -149,6 +165,7 @@ class Submission:
         pictures: {name: SHA-256 in hexadecimal digits} of the picture files in it.
         runs: likewise, of the files that describe runs.
         files: {name: bytes} of both, as long as it is not graded.
+        notebook: the single exercise notebook, if it is this.
     """
 
     student: str
@@ -159,6 +176,7 @@ class Submission:
     pictures: Mapping[str, str] = field(default_factory=dict)
     runs: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    notebook: OneNotebook | None = None
     notebooks: tuple[Run, ...] = ()
 
     def __post_init__(self) -> None:

@@ -24,10 +24,10 @@ from coursekit.collect.archive import (
     shown,
 )
 from coursekit.collect.layouts import Handin, find_handins
-from coursekit.collect.one_notebook.find import find_single, single_answers
+from coursekit.collect.one_notebook.find import find_single, notebook_of, single_answers
 from coursekit.collect.saved import Book, read_book
 from coursekit.course import Course, this_course
-from coursekit.records import Run, Submission
+from coursekit.records import OneNotebook, Run, Submission
 
 SHOWN_FILES = 8
 
@@ -66,7 +66,9 @@ def submission_of(handin: Handin, material: Material, course: Course | None = No
         if found:
             answers, remarks = single_answers(books, found)
             runs: tuple[Run, ...] = ()
+            notebook: OneNotebook | None = notebook_of(*found)
         else:
+            notebook = None
             answers, remarks, runs = find_answers(books, course)
         notes += [*remarks, *discarded(books, course)]
     except SubmissionError as error:
@@ -83,6 +85,7 @@ def submission_of(handin: Handin, material: Material, course: Course | None = No
         runs=material.digests(RUN_FILES),
         files=material.files,
         notebooks=runs,
+        notebook=notebook,
     )
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from coursekit.collect.one_notebook.find import read_single_todos
 from coursekit.course import NOTEBOOKS, Question, course_digest, pictures_handed_out
-from coursekit.grade import diagnosis
+from coursekit.grade import diagnosis, single
 from coursekit.grade import pictures as ownpictures
 from coursekit.grade.kits import write_kernel_kit, write_whole_kit
 from coursekit.grade.nbval import CellResult, Seconds, run_notebook
@@ -28,12 +28,11 @@ from coursekit.grade.rebuild import (
     Reference,
     is_stub,
     read_todos,
-    rebuild,
     rebuild_runs,
     verdict_id,
 )
 from coursekit.inside import verdicts
-from coursekit.records import SINGLE, Grade, Outcome, Run, Status, Submission
+from coursekit.records import SINGLE, Grade, OneNotebook, Outcome, Run, Status, Submission
 from coursekit.sandbox import WORK, Plain, Sandbox, choose
 from coursekit.sandbox.places import temporary
 
@@ -148,6 +147,8 @@ class Grader:
             outcomes = [self.unknown(todo, self.trouble) for todo in todos]
         elif submission.refused:
             outcomes = [self.unknown(todo, submission.refused, Status.REFUSED) for todo in todos]
+        elif submission.notebook is not None:
+            outcomes = self._single(submission, submission.notebook, todos)
         else:
             outcomes, later = self._outcomes(submission, todos)
             says = "a definition below its check counts."
@@ -160,6 +161,30 @@ class Grader:
         if lesson == SINGLE:
             return self.single_todos
         return tuple(todo for todo in self.todos if lesson in ("", todo.lesson))
+
+    def _single(
+        self, submission: Submission, notebook: OneNotebook, todos: Sequence[Question]
+    ) -> list[Outcome]:
+        """The single exercise is run; what is wrong of it is diagnosed as the lessons are."""
+        try:
+            found = single.judge(notebook, self.sandbox.furnished(self._folder / "kernel"))
+        except single.LostError as error:
+            return [self.unknown(todo, str(error)) for todo in todos]
+        attempted = {
+            todo.name: answer
+            for todo in todos
+            if (answer := submission.answers.get(todo.key))
+            and not is_stub(answer.source, todo.stub)
+        }
+        wrong = [one for name, one in attempted.items() if found[name].share < 1]
+        told: dict[str, diagnosis.Told] = {}
+        if wrong and self.diagnosed:
+            sandbox = self.sandbox.furnished(self._folder / "whole")
+            told = diagnosis.diagnose([single.as_run(answer) for answer in wrong], sandbox)
+        return [
+            single.outcome(todo, found[todo.name], told.get(todo.name), todo.name not in attempted)
+            for todo in todos
+        ]
 
     # --- Running ---------------------------------------------------------------------------------
 
@@ -179,12 +204,8 @@ class Grader:
             pictures: dict[str, Path] = {}
             if submission.pictures and set(verdicts.REPORTED) & (asked or {*answers}):
                 pictures = ownpictures.unpack_pictures(submission.files, Path(folder))
-            if submission.single:
-                sources = {n: a.source for n, a in answers.items() if a and n not in stubs}
-                judged, told = self._judge(sources, pictures), {}
-            else:
-                judged = self._judge_runs(runs, pictures)
-                told = self._diagnoses(runs, judged)
+            judged = self._judge_runs(runs, pictures)
+            told = self._diagnoses(runs, judged)
             outcomes = []
             for todo in todos:
                 name = todo.name
@@ -288,42 +309,6 @@ class Grader:
             drawn = {name: self._reference.draw(name) for name in asked}
         notebook = rebuild_runs(runs, asked, self.todos, drawn, skipped)
         return run_notebook(notebook, sandbox, self.seconds)
-
-    def _judge(self, answers: Mapping[str, str], pictures: Mapping[str, Path]) -> dict[str, Judged]:
-        """Run all answers, until each one's result is its own."""
-        sandbox = self.sandbox.furnished(self._folder / "kernel", _in_work(pictures))
-        final: dict[str, Judged] = {}
-        tries = dict.fromkeys(answers, 0)
-        queue = [list(answers)] if answers else []
-        while queue:
-            batch = queue.pop(0)
-            found = self._run({name: answers[name] for name in batch}, sandbox)
-            final |= {name: one for name, one in found.items() if one.full}
-            failed = [name for name in batch if not found[name].full]
-            if not failed:
-                continue
-            first, *others = failed
-            one = found[first]
-            tries[first] += bool(one.lost) or not one.started
-            enough = tries[first] >= TRIES or (one.started and not one.lost)
-            if enough and not one.started:
-                final |= {name: found[name] for name in failed}  # no kernel starts at all
-                continue
-            if enough and batch[0] == first:
-                final[first] = one
-            else:
-                queue.append([first])
-            if others:
-                queue.append(others)
-        return final
-
-    def _run(self, answers: Mapping[str, str], sandbox: Sandbox) -> dict[str, Judged]:
-        """Run some answers in one kernel."""
-        with self._lock:
-            drawn = {name: self._reference.draw(name) for name in answers}
-        notebook = rebuild(answers, self.todos, drawn)
-        results = run_notebook(notebook, sandbox, self.seconds)
-        return {name: self._judged(name, results) for name in answers}
 
     def _judged(self, name: str, results: Mapping[str, CellResult], which: int = 0) -> Judged:
         parts = verdicts.PARTS.get(name, {})

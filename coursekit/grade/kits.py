@@ -14,7 +14,9 @@ from styletools.config import BASE_SETTINGS, STYLE_WEIGHTS, TransferConfig
 KIT = Path(styletools.__file__).parent
 INSIDE = Path(__file__).parents[1] / "inside"
 REAL = ("errors", "_files", "images", "_rgb")  # modules of the kit that answers may use
-BESIDE = ("verdicts.py", "standins.py", "cells.py", "lessons.py", "state.py", "syntax.py")
+BESIDE = (
+    "verdicts.py", "standins.py", "cells.py", "lessons.py", "state.py", "syntax.py", "doors.py",
+)  # fmt: skip
 
 
 def write_kernel_kit(folder: Path) -> None:

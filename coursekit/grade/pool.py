@@ -175,4 +175,6 @@ def _digest(course: str, submission: Submission) -> str:
     runs = [[run.wanted, [cell.source for cell in run.cells]] for run in submission.notebooks]
     files = [sorted(submission.pictures.items()), sorted(submission.runs.items())]
     whole = [course, submission.student, answers, runs, files, submission.notes, submission.refused]
+    if (one := submission.notebook) is not None:
+        whole.append(repr((one.cells, sorted(one.names.items()), one.history)))
     return hashlib.sha256(json.dumps(whole).encode()).hexdigest()

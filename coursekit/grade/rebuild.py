@@ -104,42 +104,6 @@ class Reference:
         raise CourseError(f"None of {MAX_DRAWS} seeds gives steady numbers: {name}, {part}.")
 
 
-def rebuild(
-    answers: Mapping[str, str],
-    todos: Sequence[Question],
-    verdicts_on: Mapping[str, Sequence[Verdict]],
-) -> NotebookNode:
-    """The notebook that grades some answers in one kernel.
-
-    Args:
-        answers: {TODO: source}; the others are left out.
-        todos: of the course, in order.
-        verdicts_on: {TODO: its verdict cells}.
-    """
-    cells = [_code("setup", "import verdicts\ndesk = verdicts.kernel_desk()")]
-    references = {todo.name: todo.reference for todo in todos}
-    given: set[str] = set()
-    for todo in todos:
-        if todo.name not in answers:
-            continue
-        # The reference comes no earlier than an answer that may call it: answers to that TODO
-        # itself were run and judged before.
-        for needed in verdicts.NEEDS.get(todo.name, ()):
-            if needed not in given:
-                call = f"desk.give({needed!r}, {references[needed]!r})"
-                cells.append(_code(f"{needed}-reference", call))
-                given.add(needed)
-        source = without_checks(answers[todo.name])
-        cells.append(_code(f"{todo.name}-answer", f"desk.answer({todo.name!r}, {source!r})"))
-        for one in verdicts_on.get(todo.name, ()):
-            call = f"desk.show({one.todo!r}, {one.part!r}, {one.seed})"
-            cells.append(_code(one.cell_id, call, one.text))
-        if todo.name in verdicts.REPORTED:
-            call = f"desk.report(*{verdicts.REPORTED[todo.name]!r})"
-            cells.append(_code(f"{todo.name}-report", call))
-    return nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
-
-
 def rebuild_runs(
     runs: Sequence[Run],
     asked: Mapping[str, Sequence[int]],
@@ -195,44 +159,12 @@ def kit_source(name: str) -> str:
     return "\n".join(["from __future__ import annotations", *map(inspect.getsource, found)])
 
 
-def without_checks(source: str) -> str:
-    """An answer without calls of the lesson's checks below it, which are no part of it."""
-    tree = parsed(source)
-    if tree is None:
-        return source
-    lines = source.split("\n")
-    for node in tree.body:
-        if (
-            isinstance(node, ast.Expr)
-            and isinstance(node.value, ast.Call)
-            and _is_check(node.value)
-        ):
-            first, last = node.lineno - 1, node.end_lineno or node.lineno
-            if _alone(lines[first:last], node):
-                lines[first:last] = ["pass", *[""] * (last - first - 1)]
-    return "\n".join(lines)
-
-
 def is_stub(source: str, stub: str) -> bool:
     """Whether nothing was answered: comments and spaces do not count."""
     one, other = parsed(source), parsed(stub)
     if one is None or other is None:
         return not source.strip()
     return not one.body or ast.dump(one) == ast.dump(other)
-
-
-def _is_check(call: ast.Call) -> bool:
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    return name.startswith("check_") and all(
-        isinstance(argument, ast.Call) and ast.unparse(argument) == "globals()"
-        for argument in call.args
-    )
-
-
-def _alone(lines: list[str], node: ast.Expr) -> bool:
-    """Whether a statement has its lines for itself."""
-    tree = parsed("\n".join(lines))
-    return tree is not None and [ast.dump(one) for one in tree.body] == [ast.dump(node)]
 
 
 def _code(identity: str, source: str, expected: str | None = None) -> NotebookNode:

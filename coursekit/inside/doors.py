@@ -74,10 +74,11 @@ def features(channels: Sequence[int] = FEW, seed: int = 0, inplace: bool = True)
     taken = 3
     for given, count in zip(channels, BLOCKS, strict=True):
         for _ in range(count):
-            convolution = nn.utils.skip_init(nn.Conv2d, taken, given, 3, padding=1)
+            convolution = nn.Conv2d(taken, given, 3, padding=1)
+            bias: Any = convolution.bias
             with torch.no_grad():
                 convolution.weight.normal_(0, (2 / (9 * taken)) ** 0.5, generator=generator)
-                convolution.bias.uniform_(-0.1, 0.2, generator=generator)
+                bias.uniform_(-0.1, 0.2, generator=generator)
             modules += [convolution, ReLU(inplace)]
             taken = given
         modules.append(nn.MaxPool2d(2, 2))

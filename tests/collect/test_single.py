@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from data.one_notebook import ANSWERS, FEATURES, GRAM, LOOP, document
 from data.one_notebook.forgeries import FORGED
 from data.one_notebook.handed_in import COLAB, ERROR, FUNCTION, PICTURE, TWO_LOOPS
-from support.desk import judged_alone, single_desk
+from data.one_notebook.notebooks import CELLS
+from data.one_notebook.red import RED
 from support.handins import notebook as lesson
 from support.handins import save
 
@@ -19,13 +19,12 @@ from coursekit.build import lesson as build
 from coursekit.build.release import release_files
 from coursekit.collect import read_submission
 from coursekit.collect.layouts import find_handins
-from coursekit.collect.one_notebook.find import read_single_todos
+from coursekit.collect.one_notebook.find import asks_for_history, read_single_todos
 from coursekit.course import NOTEBOOKS
-from coursekit.grade import diagnosis, rebuild
 from coursekit.grade import grader as grading
+from coursekit.grade import kits, single
 from coursekit.grade.pool import grade_all
-from coursekit.inside import standins, verdicts
-from styletools.course import checks
+from coursekit.sandbox import Plain
 
 TODOS = read_single_todos()
 
@@ -41,60 +40,43 @@ def handed_in(folder, notebook, layout="auto"):
     return read_submission(handin)
 
 
-def told(name, source):
-    """What the student's own check says, as in `diagnosis`."""
-    offers = {"STYLE_WEIGHTS": None, **standins.OFFERS}
-    desk = verdicts.Desk(offers)
-    for needed in verdicts.NEEDS.get(name, ()):
-        desk.give(needed, next(t.reference for t in rebuild.read_todos() if t.name == needed))
-    desk.answer(name, source)
-    if name not in desk.names or desk.names[name] is desk.offers.get(name):
-        return diagnosis.Told("not attempted", "", "")
-    found = checks.DIAGNOSES[name](desk.names[name])
-    return diagnosis.Told(found.status, found.code, found.message)
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A process that runs notebooks in miniature, with torch imported once."""
+    kit = tmp_path_factory.mktemp("kernel")
+    kits.write_kernel_kit(kit)
+    with single.Conversation(Plain().furnished(kit)) as conversation:
+        yield conversation
 
 
-KNOWN = {}  # most cells are the same in most notebooks
-
-
-def examined(todo, source, drawn, kernel, capsys):
-    """Points, status and diagnosis, as `Grader` has them."""
-    if (todo.name, source) not in KNOWN:
-        one = judged_alone(todo.name, source, drawn, single_desk(), capsys)
-        torch.set_grad_enabled(True)
-        status, _ = grading.status_of(todo.name, one)
-        points, code = grading.earned(todo, one, status), ""
-        if status in ("wrong", "raised"):
-            found = told(todo.name, source)
-            status, code = found.status, found.code
-        KNOWN[todo.name, source] = points, status, code
-    return KNOWN[todo.name, source]
+def lost(runs, submission):
+    """{TODO: points that it loses} of those that lose some."""
+    found = single.Judge(submission.notebook, runs.ask).verdict()
+    missing = {name: round(5 * (1 - one.share), 2) for name, one in found.items()}
+    return {name: points for name, points in missing.items() if points}
 
 
 @pytest.mark.parametrize("student", ANSWERS, ids=lambda student: student.title)
-def test_each_todo_by_itself(student, tmp_path, drawn, kernel, capsys):
-    """Right ones get full marks; wrong ones lose exactly their points, and are named."""
+def test_each_todo_by_itself(student, tmp_path, runs):
+    """Right ones get full marks; wrong ones lose exactly their points."""
     submission = handed_in(tmp_path, document(student.cells))
-    assert submission.single
-    answers = {key[1]: answer.source for key, answer in submission.answers.items()}
-    assert set(answers) >= {todo.name for todo in TODOS} - set(student.lost)
-    lost, statuses, codes = {}, {}, {}
-    for todo in TODOS:
-        if todo.name not in answers:
-            lost[todo.name] = todo.points
-            continue
-        points, status, code = examined(todo, answers[todo.name], drawn, kernel, capsys)
-        if points < todo.points:
-            lost[todo.name] = todo.points - points
-        if status in ("wrong", "raised"):
-            codes[todo.name] = code
-        elif status != "passed":
-            statuses[todo.name] = status
-    wanted = {name: points for name, points in student.lost.items() if points}
-    assert lost == pytest.approx(wanted), answers
-    assert statuses == student.statuses
-    named = {name: code for name, code in student.codes.items() if code}
-    assert {name: code for name, code in codes.items() if name in named} == named, answers
+    wanted = {name: round(points, 2) for name, points in student.lost.items() if points}
+    assert lost(runs, submission) == wanted
+
+
+@pytest.mark.parametrize("title", RED)
+def test_what_the_notebook_does_decides(title, tmp_path, runs):
+    """Dead code, detached targets and constants earn nothing; style of code costs nothing."""
+    cells, wanted = RED[title]
+    assert lost(runs, handed_in(tmp_path, document(cells))) == wanted
+
+
+def test_who_was_not_asked_for_a_history_needs_none():
+    without = [source.replace("loss_history", "unused") for source in CELLS.values()]
+    assert asks_for_history([*CELLS.values()])
+    assert not asks_for_history(without)
+    ours = ["".join(c["source"]) for c in built("student")["cells"] if c["cell_type"] == "code"]
+    assert asks_for_history([source.replace("loss_history", "unused") for source in ours])
 
 
 # --- Recognised ----------------------------------------------------------------------------------

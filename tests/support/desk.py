@@ -47,23 +47,6 @@ def kernel(tmp_path_factory):
         sys.modules.update(real)
 
 
-def single_desk():
-    """One for the answers of a single exercise, each of which is run alone."""
-    desk = verdicts.kernel_desk()
-    for module in (desk.kit, desk.kit.losses):
-        vars(module).pop("gram_matrix", None)
-    return desk
-
-
-def judged_alone(name, source, drawn, desk, capsys) -> grading.Judged:
-    """What an answer comes to that is run alone."""
-    for needed in verdicts.NEEDS.get(name, ()):
-        desk.give(needed, BY_NAME[needed].reference)
-    desk.answer(name, rebuild.without_checks(source))
-    capsys.readouterr()
-    return asked(name, drawn, desk, capsys)
-
-
 PRELUDE = """
 import math
 import numpy as np

@@ -25,8 +25,8 @@ from coursekit.collect.one_notebook.loops import (
     inlined,
 )
 from coursekit.collect.saved import Book, code_cells, read_book, words
-from coursekit.course import NOTEBOOKS, Course, Key, Question
-from coursekit.records import SINGLE, Answer
+from coursekit.course import NOTEBOOKS, Course, Key, Question, loss_history_asked
+from coursekit.records import SINGLE, Answer, OneNotebook
 
 TITLE = "Style transfer in one notebook"
 POINTS = dict.fromkeys(("layers", "gram_matrix", *GIVEN), 5.0)
@@ -36,6 +36,8 @@ MOST_NODES = 30_000  # of the syntax trees of a notebook, more than a person wri
 MOST_LOOPS = 12  # that are looked at
 MODULES = {"_modules", "named_children", "children", "named_modules"}
 PRODUCTS = {"mm", "matmul", "bmm", "einsum", "tensordot"}
+HISTORY = "loss_history"
+HANDED_OUT = 2  # cells that no other exercise has
 PROMPT = 8  # words of a text that no two notebooks have by chance
 
 
@@ -47,11 +49,13 @@ class Pieces:
         sources: {TODO: what its answer comes to, as it can be run}.
         notes: how it was found, where that is not plain.
         own_mapping: whether the function that collects features has its own dictionary.
+        names: what is called how, see `records.OneNotebook`.
     """
 
     sources: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     own_mapping: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_exercise(self) -> bool:
@@ -93,6 +97,27 @@ def single_answers(books: Sequence[Book], found: tuple[Book, Pieces]) -> tuple[d
     others = ", ".join(other.name for other in books if other.name != book.name)
     notes += [f"Other notebooks, which are not graded: {others}."] if others else []
     return answers, (*notes, *pieces.notes)
+
+
+def notebook_of(book: Book, pieces: Pieces) -> OneNotebook:
+    """What is run of a single exercise notebook."""
+    cells = tuple(cell.source for _, cell in code_cells(book))
+    return OneNotebook(cells, pieces.names, asks_for_history(cells))
+
+
+def asks_for_history(cells: Sequence[str], notebooks: Path = NOTEBOOKS) -> bool:
+    """Whether what was handed out has a list of losses in it.
+
+    The widely used exercise has none. This course's notebook has; it is known by the code that
+    comes with it, and the list by its name.
+    """
+    if any(HISTORY in cell for cell in cells):
+        return loss_history_asked()
+    [path] = (notebooks / SINGLE / "student").glob("*.ipynb")
+    book = read_book(path.name, path.read_bytes())
+    given = {words(cell.source) for _, cell in code_cells(book)}
+    own = sum(words(cell) in given for cell in cells)
+    return own >= HANDED_OUT and loss_history_asked()
 
 
 @functools.lru_cache(maxsize=4)
@@ -144,21 +169,26 @@ def pieces_of(book: Book) -> Pieces:
         "gram_matrix": gram.name if gram else "",
     }
     notes += _renamed(names)
+    called: dict[str, str] = {}
     if loops := [loop for tree in trees for loop in find_loops(tree.body)][:MOST_LOOPS]:
-        found, remarks = _losses(loops, trees, names, book)
+        found, called, remarks = _losses(loops, trees, names, book)
         sources |= found
         notes += remarks
     for source in plain:
         if parsed(source) is None:
             sources |= dict.fromkeys(_broken(source, set(sources)), source)
     ordered = {name: sources[name] for name in POINTS if name in sources}
-    return Pieces(ordered, tuple(notes), features is not None and bool(_mapping(features)))
+    known = {"features": names["get_features"], "gram": names["gram_matrix"], **called}
+    return Pieces(
+        ordered, tuple(notes), features is not None and bool(_mapping(features)),
+        {key: name for key, name in known.items() if name},
+    )  # fmt: skip
 
 
 def _losses(
     loops: Sequence[Loop], trees: Sequence[ast.Module], names: Mapping[str, str], book: Book
-) -> tuple[dict[str, str], list[str]]:
-    """The functions of the first loop that is not left unfinished, and notes."""
+) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """The functions of the first loop that is not left unfinished, its losses' names, notes."""
     taken: set[str] = set()
 
     def helpers(source: str) -> str:
@@ -178,7 +208,7 @@ def _losses(
         notes.append(f"Taken along from other cells: {', '.join(sorted(taken))}.")
     if others := sum(other != sources and len(other) > 1 for other, _ in read):
         notes.append(f"{others} other loops compute something else; the first full one counts.")
-    return sources, notes
+    return sources, {todo.removesuffix("_loss"): name for todo, name in called.items()}, notes
 
 
 def _renamed(names: Mapping[str, str]) -> Iterator[str]:
