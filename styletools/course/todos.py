@@ -106,6 +106,26 @@ def optimise(
     return loss_history
 
 
+def paper_layer_loss(target_feature: "Tensor", style_gram: "Tensor") -> "Tensor":
+    """E_l = Σ(G − A)² / (4·N²·M²) (Gatys et al. 2016, eq. 4), without a weight."""
+    return styletools.losses.layer_style_loss(target_feature, style_gram, "paper")
+
+
+def course_factor(d: int, h: int, w: int) -> float:
+    """4M/N: by which E_l is multiplied to give the course's mean((G − A)²) / (d·h·w)."""
+    return styletools.losses.style_factor(d, h * w)
+
+
+def loss_growth(copies: int) -> dict[str, float]:
+    """By which factor each loss grows where all pictures are laid beside themselves."""
+    return {
+        "content_loss": 1,
+        "layer_style_loss": copies**2,
+        "style_loss": copies,
+        "paper_layer_loss": 1,
+    }
+
+
 def own_pictures() -> dict[str, Any]:
     """`my_content` and `my_style`: the first of the kit's pictures of each kind."""
     first = {
@@ -312,6 +332,31 @@ _LIST = (
         "style_loss", "03_losses", "The style loss over all layers", "style", style_loss, _OF_STYLE
     ),
     AnswerTodo("total_loss", "03_losses", "The total loss", "total", total_loss),
+    AnswerTodo(
+        "paper_layer_loss",
+        "03_losses",
+        "The paper's loss of a layer, E_l",
+        "paper",
+        paper_layer_loss,
+        _OF_LAYER_STYLE,
+        explained=False,
+    ),
+    AnswerTodo(
+        "course_factor",
+        "03_losses",
+        "From the paper's loss to the course's",
+        "factor",
+        course_factor,
+        explained=False,
+    ),
+    AnswerTodo(
+        "loss_growth",
+        "03_losses",
+        "The losses of a picture twice as large",
+        "growth",
+        loss_growth,
+        explained=False,
+    ),
     AnswerTodo(
         "optimise",
         "03_losses",

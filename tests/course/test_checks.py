@@ -240,12 +240,14 @@ def test_kit_layers_are_where_torchvision_has_them(name):
 # --- Probes that tell mistakes apart -------------------------------------------------------------
 
 
-FOUR_LOSSES_AND_GRAM = (
+WITH_KNOWN_MISTAKES = (
     "gram_matrix",
     "content_loss",
     "layer_style_loss",
     "style_loss",
     "total_loss",
+    "paper_layer_loss",
+    "course_factor",
 )
 SAME_MISTAKE = {  # in a sum over layers, or between Grams, by a better name
     ("division-doubled", "divided-already"),
@@ -253,7 +255,7 @@ SAME_MISTAKE = {  # in a sum over layers, or between Grams, by a better name
 }
 
 
-@pytest.mark.parametrize("name", FOUR_LOSSES_AND_GRAM)
+@pytest.mark.parametrize("name", WITH_KNOWN_MISTAKES)
 def test_mistakes_differ_from_the_right_value_and_from_each_other(name, monkeypatch):
     """On the checks' own inputs, which are caught on their way to `compare`."""
     tables = []

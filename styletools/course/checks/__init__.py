@@ -5,6 +5,7 @@
 A check prints its verdict. Where the answer is not accepted, it puts the kit's version into the
 notebook under the same name, so that the lesson goes on; with `STYLETOOLS_STRICT=1`, as under
 pytest, it then raises `CheckFailed`. `diagnose_*` are the same without any effect.
+`checks.hint("gram_matrix")` prints the next hint on the mistake that the check found last.
 """
 
 import difflib
@@ -14,10 +15,14 @@ from typing import Any
 
 from styletools.course.checks.engine import Objection
 from styletools.course.checks.gram import diagnose_gram_matrix
+from styletools.course.checks.hints import DESK, hint
 from styletools.course.checks.loop import diagnose_optimise
 from styletools.course.checks.losses import (
     diagnose_content_loss,
+    diagnose_course_factor,
     diagnose_layer_style_loss,
+    diagnose_loss_growth,
+    diagnose_paper_layer_loss,
     diagnose_style_loss,
     diagnose_total_loss,
 )
@@ -34,13 +39,17 @@ __all__ = [
     "CheckFailed",
     "Diagnosis",
     "diagnose_content_loss",
+    "diagnose_course_factor",
     "diagnose_gram_matrix",
     "diagnose_layer_style_loss",
     "diagnose_layers",
+    "diagnose_loss_growth",
     "diagnose_optimise",
     "diagnose_own_pictures",
+    "diagnose_paper_layer_loss",
     "diagnose_style_loss",
     "diagnose_total_loss",
+    "hint",
 ]
 
 Namespace = MutableMapping[str, Any]
@@ -90,12 +99,14 @@ def _missing(todo: AnswerTodo, namespace: Namespace) -> Diagnosis:
 
 def _report(diagnosis: Diagnosis, namespace: Namespace, instead: dict[str, Any]) -> None:
     print(diagnosis)
+    DESK.saw(diagnosis)
     if diagnosis.accepted:
         return
     names = " and ".join(f"`{name}`" for name in instead)
     if names:
         print(
             f"  The lesson goes on with the kit's {names}. Change your cell, run it, then this one."
+            f' For a hint, run checks.hint("{diagnosis.name}") in a cell of your own.'
         )
     namespace.update(instead)
     if _strict():

@@ -110,6 +110,84 @@ def diagnose_total_loss(answer: object) -> Diagnosis:
     return _diagnose_twice("total_loss", answer, probe)
 
 
+def diagnose_paper_layer_loss(answer: object) -> Diagnosis:
+    """What is right or wrong with a student's `paper_layer_loss(target_feature, style_gram)`."""
+
+    def probe(function: TodoFunction, shapes: Shapes) -> None:
+        real = shapes is REAL_SHAPES
+        layer = "conv2_1" if real else "conv3_1"
+        shape = shapes[layer]
+        gram = gram_matrix(made_up({layer: shape}, 30, real)[layer])
+        features = made_up({layer: shape}, 40, real)[layer]
+        leaves, target = values.tracked({"the features": features})
+        arguments = (target["the features"], gram)
+        known = mistakes.paper_mistakes(*arguments)
+        given = f"features {(1, *shape)}"
+        right = TODOS["paper_layer_loss"].answer
+        _probe_loss(function, right, leaves, arguments, known, given)
+
+    return _diagnose_twice("paper_layer_loss", answer, probe)
+
+
+def diagnose_course_factor(answer: object) -> Diagnosis:
+    """What is right or wrong with a student's `course_factor(d, h, w)`."""
+
+    def probe(function: TodoFunction, shapes: Shapes) -> None:
+        shape = shapes["conv2_1"]
+        got = _number("the factor", function(*shape))
+        expected = torch.tensor(float(TODOS["course_factor"].answer(*shape)))
+        given = "d = {}, h = {}, w = {}".format(*shape)
+        values.compare(got, expected, mistakes.factor_mistakes(*shape), given)
+
+    return _diagnose_twice("course_factor", answer, probe)
+
+
+def diagnose_loss_growth(answer: object) -> Diagnosis:
+    """What is right or wrong with a student's `loss_growth(copies)`."""
+
+    def probe(function: TodoFunction, copies: int) -> None:
+        found = function(copies)
+        if not isinstance(found, Mapping):
+            raise Objection(
+                "not-a-dict",
+                f"Your answer is of type {type(found).__name__}, expected a dict from the name of "
+                "each loss to its factor.",
+            )
+        if all(value is None or value is ... for value in found.values()):
+            raise engine.not_attempted("loss_growth")
+        for name, right in TODOS["loss_growth"].answer(copies).items():
+            if found.get(name) is None:
+                raise Objection("missing-entry", f"There is no factor for {name!r}.")
+            got = _number(f"the factor of {name}", found[name])
+            code, says = mistakes.GROWTH_SAYS[name]
+            if not values.close(got, torch.tensor(float(right))):
+                shown = f"for copies={copies}: {name!r} got {values.show(got)}"
+                raise Objection(code, f"{says} What does that make of it? ({shown})")
+
+    def again(function: TodoFunction) -> None:
+        try:
+            probe(function, 5)
+        except Objection as finding:
+            raise Objection(
+                "hard-coded",
+                f"Right for three copies, but not for five. {finding.message} How does each "
+                "factor depend on the number of copies?",
+            ) from None
+
+    todo = TODOS["loss_growth"]
+    return engine.diagnose(todo, answer, [lambda function: probe(function, 3), again])
+
+
+def _number(what: str, value: object) -> Tensor:
+    """A plain number, or a tensor with one number in it."""
+    if isinstance(value, Tensor) and value.numel() == 1:
+        return value.detach().reshape(()).float()
+    if not values.is_number(value):
+        says = f"{what} is {value!r} ({type(value).__name__}), expected a number."
+        raise Objection("not-a-number", says[0].upper() + says[1:])
+    return torch.tensor(float(value))  # type: ignore[arg-type]
+
+
 def made_up(shapes: Shapes, seed: int, real: bool = False) -> Features:
     """Features for every layer: {layer: (1, C, h, w)}; `real` for numbers such as a network's."""
     found = {}

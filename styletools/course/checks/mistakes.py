@@ -181,7 +181,7 @@ def style_mistakes(
     yield KnownMistake(
         "division-missing",
         _sum(weighted.values()),
-        "No layer's loss is divided by that layer's size, so that large layers outweigh the rest.",
+        "No layer's loss is divided by that layer's size, channels times height times width.",
     )
     yield KnownMistake(
         "division-doubled",
@@ -258,6 +258,83 @@ _OTHER_DIVISORS = (
     (-1, -1, -1),  # multiplied
 )  # fmt: skip
 """Powers of d, h and w in divisors that are not d·h·w."""
+
+
+def paper_mistakes(feature: Tensor, style_gram: Tensor) -> Iterator[KnownMistake]:
+    """Mistakes in `paper_layer_loss`."""
+    gram = gram_matrix(feature)
+    _, n, h, w = feature.shape
+    m = h * w
+    squares = ((gram - style_gram) ** 2).sum()
+    yield KnownMistake(
+        "course-convention",
+        squares / n**2 / (n * m),
+        "This is the course's loss of the layer. Equation 4 divides a sum, and by other numbers.",
+    )
+    yield KnownMistake(
+        "not-divided", squares, "This is the sum of the squares. What does equation 4 divide it by?"
+    )
+    for value in (squares / n**2, squares / n**2 / (4 * n**2 * m**2)):
+        yield KnownMistake(
+            "averaged", value, "A mean was taken where equation 4 has a sum: it divides once more."
+        )
+    yield KnownMistake(
+        "four-missing",
+        squares / (n * m) ** 2,
+        "The sizes are right. Which number stands in front of them in equation 4?",
+    )
+    for divisor in (4 * n * m, n * m, 4 * n**2 * m, 4 * n * m**2, 2 * n * m):
+        yield KnownMistake(
+            "sizes-not-squared", squares / divisor, "In equation 4 both sizes are squared."
+        )
+    for divisor in (4, 4 * n**2, 4 * m**2):
+        yield KnownMistake(
+            "size-missing", squares / divisor, "Equation 4 divides by both sizes. Which is missing?"
+        )
+    for positions in (h, w, h + w):
+        yield KnownMistake(
+            "positions",
+            squares / (4 * n**2 * positions**2),
+            "M is the number of all positions of the map. Which one does your M count?",
+        )
+    scale = 1 / (4.0 * m**2)  # E_l is this times the mean
+    for mistake in distance_mistakes(gram, style_gram, scale):
+        if mistake.code not in ("summed", "half-sum", "halved"):  # the divisors have better names
+            yield mistake
+
+
+def factor_mistakes(d: int, h: int, w: int) -> Iterator[KnownMistake]:
+    """Mistakes in `course_factor`."""
+    n, m = d, h * w
+    for code, value, says in (
+        (
+            "inverted",
+            n / (4 * m),
+            "Turned round: this leads from course to paper.",
+        ),
+        ("four-missing", m / n, "A number is missing that stands in equation 4."),
+        ("mean-missing", 4 * n * m, "The course's mean divides too: by how many entries?"),
+        ("size-missing", 4 * m**2, "The course also divides by the layer's size, d · h · w."),
+        ("positions", 4 * h / n, "M counts all positions of the map, not its height."),
+        ("positions", 4 * w / n, "M counts all positions of the map, not its width."),
+        ("content-factor", 2 / (n * m), "This is the factor of the content losses."),
+    ):
+        yield KnownMistake(code, torch.tensor(float(value)), says)
+
+
+GROWTH_SAYS = {
+    "content_loss": ("content-grows", "The content loss is a mean over positions."),
+    "layer_style_loss": (
+        "layer-style-growth",
+        "Both Gram matrices are sums over positions, and their difference is squared.",
+    ),
+    "style_loss": (
+        "style-growth",
+        "Each layer's loss is divided once by its size, which grows with the picture, too.",
+    ),
+    "paper_layer_loss": ("paper-growth", "Equation 4 divides by the square of M."),
+}
+"""{loss: the code where its growth is wrong, and what to think of}."""
 
 
 def total_mistakes(c: Tensor, s: Tensor, alpha: float, beta: float) -> Iterator[KnownMistake]:
