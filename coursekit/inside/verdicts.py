@@ -432,6 +432,27 @@ def _total_given(draw: random.Random, kind: str = "") -> Given:
     return Given(content, style / 128, _weight(draw), 128 * _weight(draw), tracked=(0, 1))
 
 
+def _paper_given(draw: random.Random) -> Given:
+    shape = _sizes(draw)
+    return Given(features(draw, *shape), _made_up_gram(draw, shape[0]), tracked=(0,))
+
+
+def _factor(function: Function, draw: random.Random) -> Iterator[Line]:
+    """From a layer's sizes to a number."""
+    for _ in range(2):
+        yield "value", _value(function(*_sizes(draw)))
+
+
+def _growth_of(name: str) -> Callable[[Any, random.Random], Iterator[Line]]:
+    """One loss's factor, for two numbers of copies."""
+
+    def probe(function: Function, draw: random.Random) -> Iterator[Line]:
+        for copies in draw.sample(range(4, 10), 2):
+            yield name, _value(function(copies)[name])
+
+    return probe
+
+
 def _values(
     given: Callable[..., Given], shown: Function
 ) -> Callable[[Function, random.Random], Iterator[Line]]:
@@ -622,6 +643,12 @@ PARTS: dict[str, dict[str, Part]] = {
         "second style": Part(0.0, _second_style),
     },
     "total_loss": _function_parts(_total_given, _value, _loss),
+    "paper_layer_loss": _function_parts(_paper_given, _value, _loss),
+    "course_factor": {"values": Part(1.0, _factor)},
+    "loss_growth": {
+        name: Part(0.25, _growth_of(name))
+        for name in ("content_loss", "layer_style_loss", "style_loss", "paper_layer_loss")
+    },
     "optimise": {
         "steps": Part(0.5, _runs(Run.path)),
         "history": Part(0.3, _runs(Run.history)),
@@ -636,7 +663,12 @@ DIFFERENT = {"style_loss": "second style"}
 MAPPINGS = ("layers",)
 """TODOs whose answer is a dictionary, and no function."""
 
-NEEDS = {"layer_style_loss": ("gram_matrix",), "style_loss": ("gram_matrix", "layer_style_loss")}
+NEEDS = {
+    "layer_style_loss": ("gram_matrix",),
+    "style_loss": ("gram_matrix", "layer_style_loss"),
+    "paper_layer_loss": ("gram_matrix", "layer_style_loss"),
+    "loss_growth": ("gram_matrix", "layer_style_loss"),
+}
 """{TODO: earlier TODOs whose reference its answer may call}."""
 
 REPORTED = {"own_pictures": ("my_content", "my_style")}

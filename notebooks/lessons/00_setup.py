@@ -2,20 +2,30 @@
 # # 0 · Setting up
 #
 # A photograph goes in, a painting goes in, and out comes the photograph as that painter might
-# have painted it. In five lessons you build the program that does this: *neural style transfer*,
-# invented by Leon Gatys, Alexander Ecker and Matthias Bethge
-# (*Image Style Transfer Using Convolutional Neural Networks*, CVPR 2016; "the paper" from here on).
+# have painted it. In this course you build the program that does this: *neural style transfer*,
+# invented by Leon Gatys, Alexander Ecker and Matthias Bethge. They describe it in *Image Style
+# Transfer Using Convolutional Neural Networks*
+# ([CVPR 2016](https://openaccess.thecvf.com/content_cvpr_2016/html/Gatys_Image_Style_Transfer_CVPR_2016_paper.html)).
+# From here on that article is called the paper.
 #
-# | lesson | you write | you see |
-# |---|---|---|
-# | 0 Setting up | nothing yet | a first transfer |
-# | 1 Layers | which of a network's layers to listen to | what a network sees in a picture |
-# | 2 Gram matrix | the heart of "style", in two lines | styles as matrices |
-# | 3 Losses | what "similar" means, and the loop that gets there | your own pictures, painted |
-# | 4 Tuning | experiments and what you conclude from them | what every knob does |
+# | lesson | you write | you see | points |
+# |---|---|---|---|
+# | 0 Setting up | nothing yet | a first transfer | – |
+# | 1 Layers | which of a network's layers to listen to | what a network sees | 10 |
+# | 2 Gram matrix | the heart of style, in two lines | styles as matrices | 10 |
+# | 3 Losses | what similar means, and the loop that gets there | your pictures, painted | 70 |
+# | 4 Tuning | experiments and what you conclude from them | what every knob does | 45 |
+# | 5 Handing in | a title page | your report | 15 |
+# | 6 The studio | nothing | every knob in one panel | – |
+# | 7 The paper's figures | predictions | five figures of the paper, repeated | – |
 #
-# This one makes sure that everything works. Run each cell with **Shift + Enter**, from top to
-# bottom.
+# That makes 150 points: 60 % for what you build (lessons 1 to 3), 30 % for your experiments, and
+# 10 % for the report as a whole.
+#
+# **After this lesson you can** run the kit, choose your pictures, and read what a check says.
+#
+# **Time:** a quarter of an hour; the computer works for about a minute. Run each cell with
+# **Shift + Enter**, from top to bottom.
 
 # %% setup=true
 
@@ -38,11 +48,11 @@ for ok, text in run_checks():
 # kinds of things in a million photographs (the data set is called ImageNet). Your code needs only
 # the network's shape, so the kit can fill that shape with different weights:
 #
-# - `vgg19`: the paper's own weights. They came with the kit's packages.
+# - `vgg19`: the weights that the paper's authors used. They came with the kit's packages.
 # - `small`: VGG19's shape with a quarter of its channels, trained by the kit's authors on few
-#   pictures. Ten times faster, and coarser: for quick looks and slow laptops.
-# - `torchvision`: VGG19 as PyTorch's authors trained it again; many notebooks use these weights.
-#   They are a download of 548 MB, once: `!styletools backbone download` in a cell.
+#   pictures. It is about ten times faster and coarser: for quick looks and slow laptops.
+# - `torchvision`: VGG19 as the authors of the package torchvision trained it again. Many notebooks
+#   use these weights. They are a download of 548 MB: `!styletools backbone download` in a cell.
 #
 # Nothing is downloaded unless you ask for it. Every number and every picture depends on the
 # backbone, so name yours in your report.
@@ -68,8 +78,7 @@ print("VGG19 has 16 convolutions; the lessons listen to", len(vgg.layers))
 # %% [markdown]
 # ## The pictures
 #
-# The kit brings pictures for content and for style, so that you can start at once. Later you will
-# use your own.
+# The kit brings pictures for content and for style, so that you can start at once.
 
 # %%
 from PIL import Image
@@ -82,6 +91,18 @@ show_images(contents, columns=6, width=2)
 # %%
 styles = {name: Image.open(path) for name, path in bundled("style").items()}
 show_images(styles, columns=6, width=2)
+
+# %% [markdown]
+# **Choose your own two pictures now**: a photograph with one clear subject, and a painting, a
+# drawing or a fabric with visible strokes or patterns. Take pictures that you are free to use, and
+# put the files beside this notebook, for instance into its folder `images`. Write their paths into
+# the cell and run it: it checks both files and keeps your choice for lesson 4; lesson 3 asks you
+# for the same two paths. You can come back and choose others at any time.
+
+# %%
+my_content = None  # for instance "images/my_photograph.jpg"
+my_style = None  # for instance "images/my_painting.jpg"
+course.choose_pictures(my_content, my_style)
 
 # %% [markdown]
 # A network does not read files, it reads *tensors*: boxes of numbers. `load_image` turns a picture
@@ -112,7 +133,8 @@ print("by hand:", [round(value, 2) for value in by_hand])
 print("by kit: ", [round(value, 2) for value in by_kit.tolist()])
 
 # %% [markdown]
-# `to_image` goes the other way. Nothing is lost but what lies outside black and white:
+# `to_image` goes the other way. Values darker than black or brighter than white are cut off;
+# everything else comes back exactly. So the largest difference between the two pictures is 0:
 
 # %%
 import numpy as np
@@ -122,7 +144,7 @@ from styletools import to_image
 stripes = np.zeros((16, 32, 3), dtype=np.uint8)
 stripes[:, ::2] = [10, 120, 230]
 again = np.array(to_image(load_image(stripes)))
-print("the same picture again:", np.array_equal(stripes, again))
+print("largest difference:", np.abs(stripes.astype(int) - again.astype(int)).max())
 
 # %% [markdown]
 # ## How an exercise works
@@ -136,9 +158,13 @@ print("the same picture again:", np.array_equal(stripes, again))
 #   can, and gives a hint.
 # - `✗ …: raised`: it stopped with an error.
 #
-# Whatever the verdict, **the page goes on**: after a ✗ the kit puts its own version in the place
-# of yours and says so, so that one mistake never blocks the rest. Go back, repair, and run the
+# Whatever the verdict, **you can go on**: after a ✗ the kit uses its own solution instead of yours,
+# and tells you. So one mistake never blocks the rest. Go back, repair your answer, and run the
 # exercise and its check again.
+#
+# **If you are stuck**, run `checks.hint("gram_matrix")` (with the name of your exercise) in a cell
+# of your own. It gives three hints, one at each call: where to look, what is meant, and a worked
+# step on other numbers. They answer to the mistake that the check found last.
 #
 # As an example, three answers to an exercise of lesson 2, and what the check thinks of them:
 
@@ -173,9 +199,12 @@ print(checks.diagnose_gram_matrix(with_a_mistake).message)
 #
 # ## A first transfer
 #
-# Everything at once, before you take it apart: thirty seconds or less. `stylize` is what you will
-# have built by the end of lesson 3. (`FAST` are settings that need few steps; the course's own
-# come later.)
+# Now everything at once, before you take it apart. It takes about half a minute. `stylize` is what
+# you will have built by the end of lesson 3. (`FAST` is a group of settings that needs few steps;
+# the assignment's settings come later.)
+
+# %% [markdown]
+# **My prediction:** *What of the cat will stay, and what will come from the painting? Write here.*
 
 # %% tags=["nbval-ignore-output"]
 from styletools import FAST, stylize
@@ -191,9 +220,9 @@ content = load_image(content_path, max_size=course.size(224))
 style = load_image(style_path, max_size=course.size(224))
 show_images({"content": content, "style": style, "after 80 steps": result.image}, width=3.4)
 
-# %%
+# %% tags=["nbval-ignore-output"]
 losses = [row["total"] for row in result.loss_history]
-print("the loss fell:", losses[-1] < losses[0])
+print(f"the loss fell to {losses[-1] / losses[0]:.1%} of the first one")
 
 # %% [markdown]
 # What did it do? It started from the photograph, and changed its pixels again and again, so that a
@@ -206,5 +235,15 @@ print("the loss fell:", losses[-1] < losses[0])
 #
 # - Save often. If something seems odd, use **Kernel → Restart Kernel and Run All Cells**: cells run
 #   out of order are the most frequent reason for results that nobody can explain.
-# - The lessons do not depend on each other: what you wrote in one, the next takes from the kit.
+# - The lessons do not depend on each other: each lesson takes from the kit what you wrote before.
 # - Keep the outputs in the notebook when you hand it in: they are part of your answer.
+#
+# **Summary.** The kit runs, you know what a check and a hint say, you chose two pictures, and you
+# saw a first transfer.
+#
+# - **Exercise 1.** Repeat the transfer with your own two pictures (change `content_path` and
+#   `style_path`). What became of the subject of your photograph?
+# - **Exercise 2.** Exchange the two: paint the painting in the style of the photograph. What do you
+#   get, and why?
+#
+# Next: [lesson 1](01_layers.ipynb) looks inside the network.

@@ -1,11 +1,17 @@
 # %% [markdown]
 # # 1 · What a network sees
 #
-# To say that two pictures *show the same thing*, comparing pixels is of no use: move the camera by
-# a hand's breadth and every pixel changes. A network trained on photographs does better. Inside it
-# are layers, each a stack of pictures of the picture: the first ones mark edges and colours, the
-# later ones shapes and things. In this lesson you look inside, and pick the layers that the paper
-# picks.
+# If you want to know whether two pictures *show the same thing*, it is of no use to compare pixels:
+# move the camera by a hand's breadth and every pixel changes. A network trained on photographs does
+# better. Inside it are layers, each a stack of pictures of the picture: the first layers mark edges
+# and colours, the later layers shapes and things. In this lesson you look inside, and pick the
+# layers that the paper picks.
+#
+# **After this lesson you can** say what a convolution, a ReLU and a pooling do, find a layer of
+# VGG19 by the paper's name, and show what a layer knows of a picture.
+#
+# **Time:** three quarters of an hour; on two processor cores the computer works for about two
+# minutes of it, on a GPU for a few seconds.
 
 # %% setup=true
 
@@ -66,9 +72,9 @@ print("after a pooling:", pooled[0].int().tolist())
 # %% [markdown]
 # ## VGG19
 #
-# VGG19 does this sixteen times. Not with one filter at a time, but with 64 in the first layers
-# and 512 in the last: each filter makes one *channel*. The paper names the convolutions by block
-# and place: `conv4_2` is the second convolution after the third pooling.
+# VGG19 does this sixteen times: with 64 filters in each of the first layers, and with 512 in each
+# of the last. Each filter makes one *channel*. The paper names the convolutions by block and place:
+# `conv4_2` is the second convolution after the third pooling.
 
 # %%
 diagrams.draw_vgg19(
@@ -77,8 +83,8 @@ diagrams.draw_vgg19(
 )
 
 # %% [markdown]
-# PyTorch knows nothing of these names. To it, VGG19 is a list of *modules*: convolutions, ReLUs and
-# poolings, each with an index, and the index is a text: `'0'`, not `0`. The blue and red layers
+# PyTorch does not know these names. For PyTorch, VGG19 is a list of *modules*: convolutions, ReLUs
+# and poolings, each with an index, and the index is a text: `'0'`, not `0`. The blue and red layers
 # above are the ones you need. Here is how the list begins (where `vgg19` pools, it takes the
 # maximum; `small` takes the average):
 
@@ -159,14 +165,51 @@ for name, feature in features.items():
     print(f"{name}: sides {shrunk:2d} times shorter than the picture's")
 
 # %% [markdown]
-# Each row shows eight channels of one layer. Early on you still recognise the photograph, drawn in
-# edges. Further down each position answers to something larger, and the exact place is lost.
-# (Ignore bright rims: the network sees zeros beyond the border, which look like an edge.)
+# Each row of the next figure shows eight channels of one layer.
+#
+# **My prediction for the feature maps:** *In which row will you no longer recognise the cat? Write
+# here.*
 
 # %%
 diagrams.show_features({name: feature.relu() for name, feature in features.items()})
 
 # %% [markdown]
+# In the upper rows you still recognise the photograph, drawn in edges. Further down the maps become
+# coarser: each position answers to something larger, and the exact place is lost.
+#
+# ## What a layer knows of a picture
+#
+# There is a better test than looking at maps. Take the features of one layer and forget the
+# photograph. Start from noise, and change its pixels until its features at that layer are those of
+# the photograph. What comes back is what the layer knows; what stays noise is what it has
+# forgotten. This is the upper half of the paper's figure 1.
+#
+# **My prediction for the reconstructions:** *Up to which layer will the cat come back as in the
+# photograph? What will be lost first: colours, fine lines, or shapes? Write here.*
+
+# %% tags=["nbval-ignore-output"]
+from styletools import TransferConfig, show_images, stylize
+
+photograph = load_image(bundled("content")["chelsea"], max_size=course.size(112))
+rebuilt = {"the photograph": photograph}
+for layer in ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2"):
+    config = TransferConfig(
+        content_layers=[layer],
+        style_weight=0,  # no style: the content loss alone
+        start="noise",
+        optimizer="lbfgs",
+        steps=course.steps(60),
+        max_size=course.size(112),
+    )
+    rebuilt[layer] = stylize(photograph, photograph, config).image
+
+# %%
+show_images(rebuilt, columns=3)
+
+# %% [markdown]
+# **Question.** What can you still see at `conv4_2`, and what at `conv5_2`? Why is `conv4_2` a good
+# choice if a picture should keep its content but change its manner?
+#
 # ## How much of the picture one number sees
 #
 # One number in `conv1_1` comes from 3 × 3 pixels. The next convolution looks at 3 × 3 of *those*,
@@ -191,16 +234,16 @@ diagrams.show_fields(large, {name: fields[name] for name in ("conv2_1", "conv3_1
 
 # %% [markdown]
 # That is why early layers mean **fine texture** (grain, the width of a line, colour) and deep
-# layers **large structures**. You will read the opposite now and then, even in well-known
-# notebooks: "weight the early layers more to get larger style artefacts". It is the wrong way
-# round: `conv1_1` cannot see anything larger than three pixels.
+# layers **large structures**. Some well-known notebooks say the opposite: that weighting the early
+# layers more gives larger style artefacts. This is the wrong way round, because `conv1_1` cannot
+# see anything larger than three pixels.
 #
 # ## A trap: the ReLU that writes over what you kept
 #
 # The loop above keeps what comes out of a *convolution*. What is in `features` in the end? It
-# depends on the ReLU behind it. PyTorch's own VGG19 uses `ReLU(inplace=True)`: to save memory it
-# writes its result over its input, and its input is the tensor that you just stored. Watch a small
-# net with two convolutions:
+# depends on the ReLU behind it. The VGG19 of the package torchvision uses `ReLU(inplace=True)`: to
+# save memory it writes its result over its input, and its input is the tensor that you have just
+# stored. Watch a small net with two convolutions:
 
 
 # %%
@@ -223,14 +266,14 @@ with torch.no_grad():
         print("   last holds negative numbers:", bool((kept["last"] < 0).any()))
 
 # %% [markdown]
-# With `inplace=True` the same loop gives other numbers: what is stored as `conv` is really what
-# came out of the ReLU. Nobody asked for it, nothing warned. And if a loop stops at the last layer
-# it needs, that one has no ReLU behind it and stays raw: in the assignment's loop over all modules
-# `conv5_1` is non-negative, in a loop that stops at index 28 it is not.
+# With `inplace=True` the same loop gives other numbers: what is stored as `conv` is really the
+# output of the ReLU. Nobody asked for this, and nothing warned you. And a loop that stops at the
+# last layer it needs leaves that layer without its ReLU: in the assignment's loop over all modules
+# `conv5_1` is never negative, but in a loop that stops at index 28 it is.
 #
-# The kit makes it explicit: its ReLUs never work in place, and its own `get_features` keeps, for
-# every name, what comes out of the **ReLU** after that convolution: what the assignment's loop
-# gives on PyTorch's VGG19. From here on the lessons use that one.
+# The kit makes this explicit. Its ReLUs never work in place, and its own `get_features` returns,
+# for each name, the output of the **ReLU** after that convolution, as the assignment's loop does on
+# torchvision's VGG19. From here on the lessons use the kit's function.
 
 # %%
 from styletools import get_features as kit_features
@@ -247,4 +290,11 @@ for name in ("conv1_1", "conv5_1"):
 # A function that turns a picture into six descriptions of it, from fine to coarse. Two pictures
 # with equal descriptions at `conv4_2` show the same thing in the same place; that will be the
 # content. But a description still says *where* everything is, and a style must not: Van Gogh's
-# strokes are his wherever they are on the canvas. How to forget the where is lesson 2.
+# strokes are his wherever they are on the canvas.
+#
+# - **Exercise 1.** Move the photograph by 16 pixels (`torch.roll(image, 16, dims=3)`). By how much
+#   do the pixels change, and by how much the features at `conv4_2`?
+# - **Exercise 2.** Rebuild your own photograph from `conv4_2` and from `conv5_2`, with
+#   `course.my_pictures()[0]`. What is lost?
+#
+# Next: [lesson 2](02_gram.ipynb) shows how to forget the where.

@@ -5,6 +5,13 @@
 # in *content*, one that says how far it is from the painting in *style*, add them up, and let the
 # pixels of a third picture, the **target**, move wherever the sum becomes smaller. No network is
 # trained here: its weights stay as they are. What learns is the picture.
+#
+# **After this lesson you can** write the losses of neural style transfer and the loop that makes
+# them smaller, say how the course's losses differ from the paper's, and paint your own picture.
+#
+# **Time:** two runs of 2000 steps. On two processor cores that is about a quarter of an hour of
+# computing; on a GPU, or with the backbone `small`, a few minutes. If you cannot wait, set
+# `STYLETOOLS_BACKBONE=small` before you start Jupyter, or take fewer pixels below.
 
 # %% setup=true
 
@@ -27,8 +34,10 @@ from styletools.course import checks, diagrams
 # %% [markdown]
 # ## What we start from
 #
-# A photograph and a painting; the painting is brought to the photograph's size. The assignment says
-# 400 pixels. On a laptop 160 is a good start; raise it when the rest works, and if you have a GPU.
+# A photograph and a painting. The painting is brought to the photograph's size, as in the paper's
+# own program: if the two have different shapes, the painting is stretched or squeezed. The
+# assignment says 400 pixels. On a laptop 160 is a good start; raise the number when everything
+# works, and if you have a GPU.
 
 # %%
 SIZE = course.size(160)
@@ -40,9 +49,14 @@ style = load_image(bundled("style")["impasto"], size=content.shape[-2:]).to(devi
 show_images({"content": content, "style": style})
 
 # %% [markdown]
-# Their features, and the painting's Gram matrices, never change. So they are computed once, before
-# the loop. `vgg` gives the features of lesson 1 under the paper's names, and `gram_matrix` is that
-# of lesson 2.
+# The features of these two pictures and the Gram matrices of the painting never change. So the
+# program computes them once, before the loop. `vgg` gives the features of lesson 1 under the
+# paper's names, and `gram_matrix` is the function of lesson 2.
+#
+# The network is *frozen*: the kit has switched the gradients of its weights off
+# (`requires_grad_(False)`). PyTorch then computes gradients only for the pixels, which saves time
+# and memory. All tensors must live on one device, so `content` and `style` were moved to `device`
+# above, and everything computed from them stays there.
 
 # %%
 vgg = load_backbone().features().to(device)
@@ -54,12 +68,8 @@ print("features at:", ", ".join(content_features))
 # %% [markdown]
 # ## The content loss
 #
-# Two pictures show the same thing if their features at `conv4_2` are alike. How alike? Take the
-# difference at every channel and position, square it, and take the mean:
-#
-# $$\mathcal{L}_{content} = \operatorname{mean}\big((T - C)^2\big)$$
-#
-# with T the target's features at `conv4_2` and C the content's.
+# Two pictures show the same thing if their features at `conv4_2` are alike. How alike? The course
+# measures the distance as in a regression: the mean squared error, over all channels and positions.
 #
 # **TODO 3.** Both arguments are dictionaries from layer to features, as `vgg` returns them. Return
 # a tensor, not a Python number: the gradient must be able to flow back through it.
@@ -67,8 +77,8 @@ print("features at:", ", ".join(content_features))
 
 # %% grade_id="content_loss" solution=true
 def content_loss(target_features, content_features):
-    """Mean squared difference at conv4_2."""
-    loss = None  # TODO 3: which layer? difference, square, mean
+    """How far the target's content is from the photograph's: one number, as a tensor."""
+    loss = None  # TODO 3
     ### BEGIN SOLUTION
     difference = target_features["conv4_2"] - content_features["conv4_2"]
     loss = torch.mean(difference**2)
@@ -95,8 +105,8 @@ checks.check_content_loss(globals())
 # <!-- END SOLUTION -->
 
 # %% [markdown]
-# Does the number do what we want? Against itself the photograph must have 0. The more we blur it,
-# the more of its content is lost:
+# Does the number do what we want? Compared with itself, the photograph must have the loss 0. The
+# more we blur it, the more content should be lost. What do you expect for the painting?
 
 # %%
 variants = {
@@ -116,23 +126,22 @@ most = distances["the painting"]
 show_images({f"{n}: {distances[n] / most:.1%}": picture for n, picture in variants.items()})
 
 # %% [markdown]
-# (100 % is the painting, an unrelated picture.) So a **high** content loss means **less** similar;
-# 0 is the photograph itself. Reports on this exercise claim the opposite now and then.
+# (100 % is the painting, an unrelated picture.) So a **high** content loss means **less** similar,
+# and 0 is the photograph itself. Some reports on this exercise claim the opposite.
 #
 # ## The style loss of one layer
 #
-# For style we compare Gram matrices instead of features: G of the target and A of the painting,
-# again by the mean of the squared differences, times a weight that says how much this layer counts:
-#
-# $$w \cdot \operatorname{mean}\big((G - A)^2\big)$$
+# For style we compare Gram matrices instead of features: G of the target with A of the painting.
+# The distance is the same as for the content. A weight says how much this layer counts.
 #
 # **TODO 4.** The target's *features* come in, and the painting's *Gram matrix*, which is ready.
+# Divide by nothing here: the sizes come in the next TODO.
 
 
 # %% grade_id="layer_style_loss" solution=true
 def layer_style_loss(target_feature, style_gram, weight):
-    """weight · mean((G − A)²); features (1, d, h, w), Gram (d, d)."""
-    loss = None  # TODO 4: Gram matrix of the target; difference, square, mean; weight
+    """Features (1, d, h, w), Gram matrix (d, d), the layer's weight → one number, as a tensor."""
+    loss = None  # TODO 4
     ### BEGIN SOLUTION
     target_gram = gram_matrix(target_feature)
     loss = weight * torch.mean((target_gram - style_gram) ** 2)
@@ -212,14 +221,15 @@ print("the painting against itself:", style_loss(style_features, style_grams, ST
 # %% [markdown]
 # ## The total
 #
-# $$\mathcal{L}_{total} = \alpha\,\mathcal{L}_{content} + \beta\,\mathcal{L}_{style}$$
+# The target should have the content of the photograph *and* the style of the painting. So both
+# losses go into one number, each with its own weight (the paper's equation 7).
 #
 # **TODO 6.** α is the `content_weight`, β the `style_weight`.
 
 
 # %% grade_id="total_loss" solution=true
 def total_loss(content, style, content_weight, style_weight):
-    """α · content + β · style."""
+    """What the optimiser makes smaller: one number, as a tensor."""
     loss = None  # TODO 6
     ### BEGIN SOLUTION
     loss = content_weight * content + style_weight * style
@@ -252,26 +262,78 @@ print("10 · 2 + 1000 · 3 =", example.item())
 # %% [markdown]
 # ## The course's losses and the paper's
 #
-# The exercise and the paper divide differently. With N channels and M = h·w positions, the course's
-# content loss is 2/(NM) times the paper's, and its style loss of a layer 4M/N times. For constant
-# sizes that looks harmless. But M shrinks from layer to layer and N grows, so the *layers* are
-# weighed differently. These are the factors for VGG19 and a picture of 400 × 400:
+# The exercise and the paper divide differently. For one layer with N channels and M positions, the
+# paper writes (equation 4)
+#
+# $$E_l = \frac{1}{4 N_l^2 M_l^2} \sum_{i,j} \big(G_{ij} - A_{ij}\big)^2$$
+#
+# **TODO 7.** Write E_l, without a weight. Which of the sizes `d`, `h` and `w` make N, which make M?
+
+
+# %% grade_id="paper_layer_loss" solution=true
+def paper_layer_loss(target_feature, style_gram):
+    """Features (1, d, h, w) and Gram matrix (d, d) → the paper's E_l, as a tensor."""
+    loss = None  # TODO 7
+    ### BEGIN SOLUTION
+    _, d, h, w = target_feature.shape
+    squares = (gram_matrix(target_feature) - style_gram) ** 2
+    loss = squares.sum() / (4 * d**2 * (h * w) ** 2)
+    ### END SOLUTION
+    return loss
+
+
+# %% grade_id="check_paper_layer_loss" points=4
+checks.check_paper_layer_loss(globals())
+
+# %% [markdown]
+# **TODO 8.** By which number must E_l be multiplied to give the course's loss of the same layer
+# (TODO 4 with the weight 1, divided by `d * h * w`)? Work it out on paper first: both hold the same
+# sum of squares, and only the divisors differ. Return the number for a layer of the given sizes.
+
+
+# %% grade_id="course_factor" solution=true
+def course_factor(d, h, w):
+    """The course's loss of a layer, divided by the paper's."""
+    factor = None  # TODO 8
+    ### BEGIN SOLUTION
+    factor = 4 * h * w / d
+    ### END SOLUTION
+    return factor
+
+
+# %% grade_id="check_course_factor" points=3
+checks.check_course_factor(globals())
+
+# %% [markdown]
+# Do not take a formula on trust, not even your own. Here are both losses on made-up features:
 
 # %%
-from styletools.losses import content_factor, style_factor
+torch.manual_seed(0)
+F = torch.randint(0, 5, (1, 8, 6, 4)).double()  # 8 channels, 6 × 4 positions
+P = torch.randint(0, 5, (1, 8, 6, 4)).double()
+A = gram_matrix(P)
+course_loss = layer_style_loss(F, A, 1) / F.numel()
+ratio = float(course_loss / paper_layer_loss(F, A))
+print(f"course ÷ paper = {ratio:.5f}; your factor = {course_factor(8, 6, 4):.5f}")
 
-sizes = {  # VGG19 with all its channels: N, M
-    "conv1_1": (64, 400 * 400),
-    "conv2_1": (128, 200 * 200),
-    "conv3_1": (256, 100 * 100),
-    "conv4_1": (512, 50 * 50),
-    "conv5_1": (512, 25 * 25),
+# %% [markdown]
+# One constant factor would do no harm, since β could make up for it. But the factor is different in
+# each layer: the positions become fewer with every pooling, and the channels become more. These are
+# the factors for VGG19 and a picture of 400 × 400:
+
+# %%
+sizes = {  # VGG19 with all its channels: d, h, w
+    "conv1_1": (64, 400, 400),
+    "conv2_1": (128, 200, 200),
+    "conv3_1": (256, 100, 100),
+    "conv4_1": (512, 50, 50),
+    "conv5_1": (512, 25, 25),
 }
-effective = {layer: STYLE_WEIGHTS[layer] * style_factor(*sizes[layer]) for layer in sizes}
-print("layer       N       M      4M/N   w · 4M/N")
-for layer, (N, M) in sizes.items():
-    print(f"{layer} {N:5d} {M:7d} {style_factor(N, M):9.2f} {effective[layer]:10.2f}")
-print(f"conv1_1 counts {effective['conv1_1'] / effective['conv5_1']:.0f} times as much as conv5_1")
+factors = {layer: course_factor(*shape) for layer, shape in sizes.items()}
+effective = {layer: STYLE_WEIGHTS[layer] * factor for layer, factor in factors.items()}
+print("layer     factor  weight · factor")
+for layer, factor in factors.items():
+    print(f"{layer} {factor:8.2f} {effective[layer]:16.2f}")
 
 # %%
 diagrams.show_bars(
@@ -304,33 +366,66 @@ print(", ".join(f"{layer} {share:.0f} %" for layer, share in shares.items()))
 # mean activation of each is 1: then no layer is loud by nature, and equal weights mean equal
 # influence.
 #
-# Do not take the formula on trust: the kit has both losses, so test it.
+# ## A picture twice as large
+#
+# Lay the photograph beside itself, and do the same with the painting and the target. All features
+# then have twice as many positions. (The border between the copies changes a few values; ignore
+# it.) The pictures are no less alike than before. Do the losses agree?
+#
+# **TODO 9.** By which factor does each loss grow, if each picture is laid beside itself so that
+# there are `copies` of it? Think before you try: lesson 2 showed what happens to a Gram matrix.
+# `layer_style_loss` is your TODO 4, `style_loss` your TODO 5, `paper_layer_loss` your TODO 7.
+
+
+# %% grade_id="loss_growth" solution=true
+def loss_growth(copies):
+    """{loss: by which factor it grows with so many copies of each picture}."""
+    content = layer_style = style = paper = None  # TODO 9: four factors
+    ### BEGIN SOLUTION
+    content = 1  # a mean does not care how many values there are
+    layer_style = copies**2  # Gram matrices grow with the copies, their squares with the square
+    style = copies  # divided once by a size that grows, too
+    paper = 1  # divided by the square of M
+    ### END SOLUTION
+    return {
+        "content_loss": content,
+        "layer_style_loss": layer_style,
+        "style_loss": style,
+        "paper_layer_loss": paper,
+    }
+
+
+# %% grade_id="check_loss_growth" points=3
+checks.check_loss_growth(globals())
 
 # %%
-from styletools import losses
+two_f, two_p = torch.cat([F, F], dim=3), torch.cat([P, P], dim=3)
+one, two = layer_style_loss(F, A, 1), layer_style_loss(two_f, gram_matrix(two_p), 1)
+print("content loss:      ×", float(((two_f - two_p) ** 2).mean() / ((F - P) ** 2).mean()))
+print("layer_style_loss:  ×", float(two / one))
+print("÷ d·h·w:           ×", float(two / two_f.numel() / (one / F.numel())))
+two_paper = paper_layer_loss(two_f, gram_matrix(two_p))
+print("E_l:               ×", float(two_paper / paper_layer_loss(F, A)))
 
-torch.manual_seed(0)
-F = torch.randint(0, 5, (1, 8, 6, 4)).double()  # N = 8 channels, M = 24 positions
-P = torch.randint(0, 5, (1, 8, 6, 4)).double()
-A = gram_matrix(P)
-content_ratio = losses.content_loss(F, P) / losses.content_loss(F, P, "paper")
-style_ratio = losses.layer_style_loss(F, A) / losses.layer_style_loss(F, A, "paper")
-print(f"content: course ÷ paper = {content_ratio:.5f}; 2 / NM = {content_factor(8, 24):.5f}")
-print(f"style:   course ÷ paper = {style_ratio:.5f}; 4M / N = {style_factor(8, 24):.5f}")
+# %% [markdown]
+# So α and β do not mean the same at every size. With the course's losses a larger picture makes the
+# *style* count more. With the paper's losses it is the other way round: E_l stays, and the content
+# loss, a sum over all positions, grows. If you change the size, expect to change the weights, too.
 
 # %% [markdown]
 # The paper differs in more than its divisors:
 #
-# | | the paper | the assignment |
-# |---|---|---|
-# | pooling | average | maximum |
-# | filters | rescaled: each one's mean activation is 1 | as they were trained |
-# | optimiser | L-BFGS | Adam, learning rate 0.003 |
-# | target at the start | white noise | the content |
-# | weights of the style layers | equal | 1, 0.8, 0.5, 0.3, 0.1 |
-# | α ÷ β | 10⁻⁴ to 10⁻¹ | 10⁻⁶ |
+# | | the paper | the assignment | your run below |
+# |---|---|---|---|
+# | pooling | average | maximum | maximum (`small`: average) |
+# | filters | rescaled: mean activation 1 | as they were trained | as they were trained |
+# | optimiser | L-BFGS | Adam, learning rate 0.003 | the same |
+# | target at the start | white noise | the content | the content |
+# | weights of the style layers | equal | 1, 0.8, 0.5, 0.3, 0.1 | the same |
+# | α ÷ β | 10⁻⁴ to 10⁻¹ | 10⁻⁶ | 10⁻⁶ |
+# | longest side | about 512 pixels | 400 pixels | 160 pixels, unless you change it |
 #
-# You cannot compare the ratios in the last line: with other divisors and other filters, the same
+# You cannot compare the ratios α ÷ β: with other divisors, other filters and another size, the same
 # ratio means something else.
 #
 # ## The loop
@@ -344,7 +439,7 @@ print(f"style:   course ÷ paper = {style_ratio:.5f}; 4M / N = {style_factor(8, 
 # 5. write down the loss, as a plain number: `total.item()`. (Keep the tensor, and you keep the
 #    whole computation behind it in memory.)
 #
-# **TODO 7.** `loss_of(target)` gives the total loss. Return the list of all losses.
+# **TODO 10.** `loss_of(target)` gives the total loss. Return the list of all losses.
 
 
 # %% grade_id="optimise" solution=true
@@ -352,7 +447,7 @@ def optimise(target, optimizer, loss_of, steps):
     """Move the target's pixels `steps` times; returns the loss of each step as a list of floats."""
     loss_history = []
     for step in range(steps):
-        pass  # TODO 7: the five lines described above
+        pass  # TODO 10: the five lines described above
         ### BEGIN SOLUTION
         total = loss_of(target)
         optimizer.zero_grad()
@@ -385,10 +480,10 @@ checks.check_optimise(globals())
 # ## Run it
 #
 # The assignment's settings: start from a copy of the content, Adam with learning rate 0.003, 2000
-# steps, α = 1, β = 10⁶. The target is made *in the same cell*: why, you will see below.
+# steps, α = 1, β = 10⁶. The cell that runs the loop also makes the target. You will see below why.
 #
-# One thing can be said beforehand. At the first step the target is the content, so the content loss
-# is exactly 0, and everything comes from the style:
+# We know one thing before the run. At the first step the target is the content, so the content loss
+# is 0, and the whole total comes from the style:
 
 # %%
 content_weight, style_weight = ASSIGNMENT.content_weight, ASSIGNMENT.style_weight
@@ -402,6 +497,10 @@ def loss_of(target):
 
 
 print("content loss at the start:", content_loss(vgg(content), content_features).item())
+
+# %% [markdown]
+# **My prediction for the base run:** *What will become of the eyes, of the fur, of the background?
+# How much of the first loss will be left after a tenth of the steps? Write here.*
 
 # %% tags=["nbval-ignore-output"]
 steps = course.steps(ASSIGNMENT.steps)
@@ -439,11 +538,14 @@ for percent in (10, 25, 50, 100):
     print(f"step {step}: {100 * left:.1f} % of the first loss is left")
 
 # %% [markdown]
-# (The axis is logarithmic, so that the late, small values are visible, too; on a plain axis,
-# `log=False`, all but the beginning looks like zero.)
+# The axis is logarithmic: each line of the grid is ten times the one below. So the small values at
+# the end are visible, too. On a linear axis (`log=False`) everything but the beginning looks like
+# zero. Neither axis is wrong, but they answer different questions. The linear axis shows where most
+# of the loss disappears; the logarithmic axis shows whether the run still improves.
 #
 # **What you conclude (base run).** Describe the picture and the curve: what was taken over from the
-# painting, what is left of the photograph, when did most of the loss disappear?
+# painting, what is left of the photograph, when did most of the loss disappear? Compare with your
+# prediction.
 #
 # *How this is graded (5 points):* 2 the picture, described so that somebody who does not see it
 # would know, 2 the curve, 1 no claim that the pictures or numbers do not support.
@@ -460,10 +562,10 @@ for percent in (10, 25, 50, 100):
 # %% [markdown]
 # ## A cell that is run again
 #
-# You change nothing, and run the loop once more. What happens? It depends on where the target was
-# made. If it was made in an earlier cell, the run **goes on from the old picture**: neither a fresh
-# start nor a fair comparison. Here the loop runs three times: once, again with the same target, and
-# with a fresh one.
+# You change nothing, and run the loop once more. What happens? That depends on the cell that made
+# the target. If an earlier cell made it, the run **goes on from the old picture**. Such a run is
+# neither a fresh start nor a fair comparison. Here the loop runs three times: with a fresh target,
+# again with the same target, and with another fresh target.
 
 
 # %%
@@ -487,13 +589,15 @@ print("fresh target, it begins where the first run did:", abs(fresh[0] / first[0
 #
 # ## Your own pictures
 #
-# **TODO 8.** A photograph of your own and a style that you like. Put the files beside this notebook
-# (for instance into its folder `images`) and give their paths, or give an address that begins with
-# `https://`. Photographs with one clear subject and styles with visible strokes work best.
+# **TODO 11.** Give the two pictures that you chose in lesson 0: a photograph of your own and a
+# style that you like. Put the files beside this notebook (for instance into its folder `images`)
+# and give their paths, or give an address that begins with `https://`. Photographs with one clear
+# subject and styles with visible strokes work best. Take pictures that you are free to use, and
+# name their sources.
 
 # %% grade_id="own_pictures" solution=true
-my_content = None  # TODO 8: "images/my_photograph.jpg"
-my_style = None  # TODO 8: "images/my_style.jpg"
+my_content = None  # TODO 11: "images/my_photograph.jpg"
+my_style = None  # TODO 11: "images/my_style.jpg"
 ### BEGIN SOLUTION
 my_content = bundled("content")["astronaut"]
 my_style = bundled("style")["stained_glass"]
@@ -503,7 +607,11 @@ my_style = bundled("style")["stained_glass"]
 checks.check_own_pictures(globals())
 
 # %% [markdown]
-# Everything that belongs to the run is made anew here: features, Gram matrices, target, optimiser.
+# **My prediction for my pictures:** *Which parts of your photograph will still be recognised, and
+# which will dissolve into strokes? Write here.*
+#
+# The next cell makes everything anew that belongs to the run: features, Gram matrices, target and
+# optimiser.
 
 # %% tags=["nbval-ignore-output"]
 content = load_image(my_content, max_size=SIZE).to(device)
@@ -525,7 +633,19 @@ curve.savefig("images/loss_curve_own.jpg")
 curve
 
 # %% [markdown]
+# **Question.** Was your prediction right? If the result disappoints you, is the photograph the
+# reason (too many small things?), the style (no clear strokes?), or the settings? Lesson 4 gives
+# you the means to find out.
+#
 # ## What you have now
 #
-# All of neural style transfer, written by you. The kit's `stylize` does the same in one call, and
-# keeps a record of everything. With it, lesson 4 turns the knobs.
+# All of neural style transfer, written by you: a content loss, a style loss over five layers, their
+# weighted total, and the loop that follows its gradient to the pixels. You know how the course's
+# losses differ from the paper's, and what a larger picture does to them. The kit's `stylize` does
+# the same in one call, and keeps a record of everything.
+#
+# - **Exercise 1.** Start from noise instead of the photograph. Which lines change? What do you see?
+# - **Exercise 2.** Two styles at once: average the Gram matrices of two paintings, layer by layer,
+#   and paint with the average. Is the result between the two?
+#
+# Next: [lesson 4](04_tuning.ipynb) turns the knobs.

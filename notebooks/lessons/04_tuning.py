@@ -3,11 +3,15 @@
 #
 # α, β, the learning rate, the number of steps, the layers' weights: what does each of them do to
 # the picture? The assignment says: play with as many settings as you can, and compare. You start
-# with four experiments, (a) to (d), that a student of this course once chose. You look, compare,
-# and write down what you conclude; then you make experiments of your own. Looking is easy.
-# Comparing is where most reports go wrong, so this lesson gives you a few rules.
+# with four experiments, (a) to (d), that a student of this course once chose. You predict, look,
+# compare, and write down what you conclude. Then you make at least two experiments of your own.
+# Looking is easy. Comparing is where most reports go wrong, so this lesson gives you a few rules.
 #
-# On two processor cores the lesson computes for ten to twenty minutes.
+# **After this lesson you can** read a loss curve, compare two runs without fooling yourself, and
+# say what each knob does.
+#
+# **Time:** on two processor cores the lesson computes for ten to twenty minutes; with the backbone
+# `small`, or on a GPU, for two or three. If that is too long, take 300 for `STEPS` below.
 
 # %% setup=true
 
@@ -16,26 +20,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from styletools import (
-    StyletoolsError,
-    TransferConfig,
-    bundled,
-    plot_losses,
-    save_image,
-    show_images,
-)
+from styletools import plot_losses, save_image, show_images
 from styletools.config import EXPERIMENTS
 from styletools.course import diagrams
-from styletools.lab import (
-    RunStore,
-    overlay_losses,
-    part2,
-    picture_grid,
-    scatter,
-    sweep,
-    table,
-    tradeoff,
-)
+from styletools.lab import RunStore, overlay_losses, picture_grid
 
 # %% [markdown]
 # ## The base run
@@ -54,8 +42,8 @@ print("α =", BASE.content_weight, " β =", BASE.style_weight, " learning rate =
 print("layer weights:", BASE.style_weights)
 
 # %% [markdown]
-# All runs here use the same two pictures. If you change them, change them here, and run everything
-# below again.
+# All runs here use the same two pictures: those that you chose in lesson 0, or else the kit's. If
+# you change them, run everything below again.
 #
 # A run takes minutes, so the kit saves each one and never repeats it. `RunStore` keeps each run as
 # a folder in `runs`, beside this notebook: the picture, pictures on the way, the losses of every
@@ -65,44 +53,44 @@ print("layer weights:", BASE.style_weights)
 #
 # *How runs are graded (2 points each):* the base run and (a) to (d) are complete in `runs`, with
 # the requested settings, and the picture has the losses that its history ends with. Lesson 5 hands
-# the runs in, and tells you first what it finds. Your own pictures, another size and more steps are
-# welcome, as long as all five runs share them.
+# the runs in, and tells you first what it finds. Another size and more steps are welcome, as long
+# as all five runs share them.
 
 # %%
-content = bundled("content")["chelsea"]
-style = bundled("style")["impasto"]
-
+content, style = course.my_pictures()
 store = RunStore("runs")
 results, history = {}, {}
+Path("images").mkdir(exist_ok=True)
 
 
 def run(name, config):
     """Do the run, or find it; its folder and its losses are kept under its name."""
     results[name] = store.run(content, style, config, course.Progress(config.steps))
     history[name] = results[name].losses()
+    save_image(Image.open(results[name].picture), f"images/target_{name}.png")
 
 
-def picture(name):
-    """Content, style, base run and this run, side by side; the picture is saved as a file."""
-    image = Image.open(results[name].picture)
-    save_image(image, f"images/target_{name}.png")
-    size = image.size
-    shown = {"content": Image.open(content).resize(size), "style": Image.open(style).resize(size)}
-    for run in dict.fromkeys(["base", name]):
-        shown[f"run {run}"] = Image.open(results[run].picture)
-    return show_images(shown, width=2.9)
+def picture(name, other="base"):
+    """Two runs, large, with a detail of each."""
+    names = {f"run {n}": Image.open(results[n].picture) for n in (other, name)}
+    return diagrams.show_pair(names)
 
 
-def curve(name):
+def picture_at(name, step):
+    """The picture of a run that was kept nearest to a step."""
+    return Image.open(min(results[name].previews, key=lambda p: abs(step - int(p.stem[5:]))))
+
+
+def curve(name, **options):
     """The run's losses, saved as a file."""
-    config = results[name].config
+    weights = results[name].config
     figure = plot_losses(
         history[name],
         parts=True,
-        content_weight=config.content_weight,
-        style_weight=config.style_weight,
+        content_weight=weights.content_weight,
+        style_weight=weights.style_weight,
+        **options,
     )
-    Path("images").mkdir(exist_ok=True)
     figure.savefig(f"images/loss_curve_{name}.jpg")
     return figure
 
@@ -118,7 +106,10 @@ def against_base(name):
 run("base", BASE)
 
 # %%
-picture("base")
+target = Image.open(results["base"].picture)
+originals = {"content": content, "style": style}
+shown = {name: Image.open(path).resize(target.size) for name, path in originals.items()}
+show_images({**shown, "base run": target}, width=3.6)
 
 # %%
 curve("base")
@@ -128,6 +119,44 @@ curve("base")
 # as the content, so the content loss begins at 0 and *rises*, while the style loss falls: the
 # picture pays for style with content. Right, the style loss of each layer on its own.
 #
+# ## What a loss curve means
+#
+# The axis above is logarithmic. Here is the same run on a linear axis:
+
+# %%
+curve("base", log=False)
+
+# %% [markdown]
+# On the linear axis the run seems to be over early. On the logarithmic axis it still improves at
+# the end, and your eyes agree with the logarithmic one: the late steps still change the picture.
+# Say which axis you used whenever you write that a curve "is flat".
+#
+# **A travel budget.** Adam divides the gradient by its usual size. So in each step a pixel moves by
+# about the learning rate, however steep the loss is. Learning rate times steps is therefore the
+# longest way that a pixel can go, its *travel budget*:
+
+# %%
+for rate, steps in ((0.003, 500), (0.001, 500), (0.003, 2000), (0.001, 6000)):
+    print(f"learning rate {rate}, {steps} steps: at most about {rate * steps:.1f}")
+
+# %% [markdown]
+# The pixels are normalised here: from black to white it is about 4.4. With a small budget the
+# target cannot get far from the photograph, whatever α and β say. Remember this for (b).
+#
+# A pixel may even leave the range from black to white while the run goes on. Only the finished
+# picture is *clamped*: values beyond black or white are cut off when it is saved. The curve shows
+# the losses of the picture before clamping (`clamp=True` clamps at every step instead).
+#
+# Which layers steer the picture? Here is each layer's share of the style loss, at the first step
+# and at the last:
+
+# %% tags=["nbval-ignore-output"]
+for place, row in (("first", history["base"][0]), ("last", history["base"][-1])):
+    parts = {layer: weight * row[layer] for layer, weight in BASE.style_weights.items()}
+    shares = [f"{layer} {part / sum(parts.values()):.0%}" for layer, part in parts.items()]
+    print(f"{place} step: {', '.join(shares)}")
+
+# %% [markdown]
 # ## How to compare two runs
 #
 # **Rule 1: totals with different weights cannot be ranked.** The total is α · content + β · style.
@@ -142,7 +171,7 @@ totals = [
     config.content_weight * last["content"] + config.style_weight * last["style"]
     for config in (BASE, EXPERIMENT_A)
 ]
-print("the same picture, the same total:", totals[0] == totals[1])
+print(f"the same picture: the second total is {totals[1] / totals[0]:.1f} times the first")
 
 # %% [markdown]
 # Nothing about the picture has changed, only the ruler. So compare the content losses with each
@@ -151,15 +180,20 @@ print("the same picture, the same total:", totals[0] == totals[1])
 # **Rule 2: lower content loss = closer to the photograph; lower style loss = closer to the
 # painting.** Usually you cannot have both; then the question is what was paid for what.
 #
-# **Rule 3: change one thing at a time, from the same start.** Check the first loss: the settings
-# alone determine it. You will use that below.
+# **Rule 3: change one thing at a time, from the same start.** Experiment (a) changes α and β, but
+# for Adam only their ratio counts, so that is one thing. Experiment (d) changes two things, the
+# layer weights and the steps; so compare it with the base run *at the same step*. And check the
+# first loss: the settings alone determine it.
 #
 # **Rule 4: look.** A loss is what the network notices. You notice other things.
 #
 # ## (a) More content, less style
 #
 # α = 10 and β = 10⁵: compared with the base run, style counts a hundredth as much against content.
-# *Before you run it: what do you expect, of the picture and of the two losses?*
+
+# %% [markdown]
+# **My prediction for (a):** *What do you expect of the picture, of the content loss and of the
+# style loss, compared with the base run? Write here.*
 
 # %% grade_id="experiment_a" points=2 tags=["nbval-ignore-output"]
 run("a", BASE.replace(content_weight=10, style_weight=1e5))
@@ -187,14 +221,18 @@ against_base("a")
 # content is far below a thousandth of the total in the base run, and with a hundred times the
 # influence it is still negligible beside β · style. Adam, in turn, does not care about the size of
 # the total, so it takes the same way. Content begins to count where α · content is a visible part
-# of the total; the row at the end of this lesson shows that. The total is a tenth of the base
-# run's, but that says nothing: another ruler measured it.
+# of the total; figure 4 in lesson 7 shows that. The total is a tenth of the base run's, but that
+# says nothing: another ruler measured it.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
 # ## (b) A smaller learning rate
 #
 # 0.001 instead of 0.003: the optimiser takes shorter steps, and just as many of them.
+
+# %% [markdown]
+# **My prediction for (b):** *Use the travel budget: at which step of the base run should (b) end?
+# What will its picture look like? Write here.*
 
 # %% grade_id="experiment_b" points=2 tags=["nbval-ignore-output"]
 run("b", BASE.replace(learning_rate=0.001))
@@ -207,6 +245,9 @@ curve("b")
 
 # %% tags=["nbval-ignore-output"]
 against_base("b")
+end = history["b"][-1]["style"]
+like = next((row["step"] for row in history["base"] if row["style"] <= end), None)
+print(f"the base run had the style loss of (b)'s end at step {like:.0f} of {BASE.steps}")
 
 # %% [markdown]
 # **What you conclude from (b).** Compare picture and curve with the base run's. Here the totals
@@ -231,6 +272,10 @@ against_base("b")
 # Two and a half times as many: 1250 instead of 500 (the assignment's 5000 instead of 2000). This is
 # the longest run.
 
+# %% [markdown]
+# **My prediction for (c):** *What will change in the picture after the base run's last step, and
+# what will not? Write here.*
+
 # %% grade_id="experiment_c" points=2 tags=["nbval-ignore-output"]
 run("c", BASE.replace(steps=BASE.steps * 5 // 2))
 
@@ -244,8 +289,8 @@ curve("c")
 against_base("c")
 
 # %% [markdown]
-# Nothing but the number of steps has changed, so the beginning of (c) must be the base run, step by
-# step. A good check that both started from the same pictures:
+# Only the number of steps has changed. So (c) must begin like the base run, step by step. This is a
+# good check that both runs started from the same pictures:
 
 # %%
 same_step = history["c"][BASE.steps - 1]["total"]
@@ -253,7 +298,7 @@ print(f"(c) at the base run's last step, ÷ base run: {same_step / last['total']
 
 # %% [markdown]
 # **What you conclude from (c).** What did the additional steps change, in the picture and in the
-# losses? Where does the curve flatten, and were the last steps worth their time?
+# losses? Where does the curve flatten, on which axis, and were the last steps worth their time?
 #
 # *How this is graded (5 points):* 2 the pictures compared, 2 the curve, with steps named, 1 a
 # judgement with a reason.
@@ -274,12 +319,18 @@ print(f"(c) at the base run's last step, ÷ base run: {same_step / last['total']
 # `conv5_1` count 1.25, 2, 3.3 and 10 times as much. Two things change at once here, the weights and
 # the steps, so the comparison below takes both runs at the same step.
 
+# %% [markdown]
+# **My prediction for (d):** *Which layers will come closer to the painting than in the base run?
+# What should that do to the strokes? Write here.*
+
 # %% grade_id="experiment_d" points=2 tags=["nbval-ignore-output"]
 equal_weights = dict.fromkeys(BASE.style_weights, 1.0)
 run("d", BASE.replace(style_weights=equal_weights, steps=BASE.steps // 2))
 
 # %%
-picture("d")
+step = results["d"].config.steps
+both = {f"run base, step {step}": picture_at("base", step), "run d": picture_at("d", step)}
+diagrams.show_pair(both)
 
 # %%
 curve("d")
@@ -289,7 +340,6 @@ curve("d")
 # on its own can, with both runs taken at the last step of (d):
 
 # %% tags=["nbval-ignore-output"]
-step = results["d"].config.steps
 for layer in BASE.style_weights:
     d, base = (history[name][step - 1][layer] for name in ("d", "base"))
     print(f"{layer}: {d / base:.2f} times the base run's")
@@ -303,16 +353,15 @@ for layer in BASE.style_weights:
 
 # %% [markdown] grade_id="experiment_d_inference" solution=true points=5
 # <!-- BEGIN SOLUTION -->
-# At the same step the pictures are hard to tell apart; beside the whole base run, (d) is closer to
-# the photograph, since it had half the steps. The layers tell more. conv4_1 came a little closer to
-# the painting than in the base run (0.96 times), conv2_1 and conv3_1 stayed further away (1.3
-# times), and conv1_1 and conv5_1 are where they were. On this network conv4_1 speaks loudest
+# At the same step the pictures are hard to tell apart. The layers tell more. conv4_1 came a little
+# closer to the painting than in the base run (0.96 times), conv2_1 and conv3_1 stayed further away
+# (1.3 times), and conv1_1 and conv5_1 are where they were. On this network conv4_1 speaks loudest
 # (lesson 3), and now it counts 3.3 times as much: it draws the others' share of the effort to
 # itself. Early layers stand for grain and fine texture, deep ones for larger strokes and forms.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
-# ## All runs, with one ruler
+# ## All runs together
 #
 # Content and style loss before α and β, on common axes. Run (d) has other layer weights, and these
 # are inside the style loss, which the figure's title reminds you of: do not compare its height,
@@ -322,8 +371,15 @@ for layer in BASE.style_weights:
 overlay_losses(results)
 
 # %% [markdown]
+# The pictures of all runs:
+
+# %%
+picture_grid(results, columns=5)
+
+# %% [markdown]
 # And layer by layer: how much of the style loss with which all runs started is left at the end?
-# Short bars are close to the painting.
+# Short bars are close to the painting. These bars may be compared, whatever α, β and the layer
+# weights were, since each of them belongs to one layer and contains no weight.
 
 # %%
 first = history["base"][0]
@@ -332,74 +388,6 @@ left = {
     for name, rows in history.items()
 }
 diagrams.show_bars(left, title="Style loss at the end, as a share of the first step's", log=True)
-
-# %% [markdown]
-# We need one ruler for all runs, whatever their weights. The kit measures every run with this one:
-#
-# - `content_kept`: 1 for the photograph itself, 0 for a picture that is as far from it, at
-#   `conv4_2`, as the painting is.
-# - `style_taken`: 1 where all Gram matrices are the painting's, 0 where they are as far from it as
-#   the photograph's; the mean over the five layers, each counting the same.
-# - `ssim`: structural similarity to the photograph, a measure that knows nothing of the network: it
-#   compares brightness, contrast and pattern in small windows. 1 for the photograph itself.
-#
-# These may be ranked. They need not agree with each other, nor with your eyes: each asks another
-# question.
-
-# %% tags=["nbval-ignore-output"]
-table(results, sort="style_taken")[["content_kept", "style_taken", "ssim"]].round(2)
-
-# %% [markdown]
-# The total is not in the table. Ask for it, and you are told Rule 1:
-
-# %%
-try:
-    table(results, sort="total")
-except StyletoolsError as error:
-    print(error)
-
-# %% [markdown]
-# The same two measures as a map, with the pictures in their places. To the right is closer to the
-# painting, up is closer to the photograph.
-
-# %%
-scatter(results)
-
-# %%
-picture_grid(results, columns=5)
-
-# %% [markdown]
-# `part2` holds the five settings by name, and `sweep` does many runs in one call. Here it has
-# nothing to do: it finds all five in `runs`.
-
-# %%
-found = sweep(BASE, part2(BASE), content, style, store, progress=False).runs
-print("found again:", [name for name in found if found[name] == results[name]])
-
-# %% [markdown]
-# ## From painting to photograph
-#
-# The paper's authors turn one knob only, α/β, in four steps from 10⁻⁴ to 10⁻¹, and show what comes
-# out in a row. `tradeoff` makes these settings. (Which ratio gives which picture depends on the
-# network and the size of the picture; so the kit first divides both losses by what they are between
-# two photographs, and 10⁻⁴ means "mostly style" everywhere.)
-#
-# The runs take the paper's optimiser, L-BFGS, which needs far fewer steps.
-
-# %% tags=["nbval-ignore-output"]
-ROW = TransferConfig(max_size=SIZE, optimizer="lbfgs", steps=course.steps(100))
-row = sweep(ROW, tradeoff(ROW), content, style, store, progress=False).runs
-table(row)[["content_kept", "style_taken", "ssim"]].round(2)
-
-# %%
-picture_grid(row, columns=4)
-
-# %%
-scatter(row)
-
-# %% [markdown]
-# Each picture pays for style with content. No point of this curve is *the* right one: where you
-# stop is a matter of taste, and a good report says why it stopped where it did.
 
 # %% [markdown]
 # ## Two impossible claims
@@ -427,19 +415,73 @@ scatter(row)
 # %% [markdown]
 # What your own runs say:
 
-# %%
+# %% grade_id="first_losses"
 for name in "abc":
     ratio = history[name][0]["total"] / first["total"]
     print(f"({name}): first loss ÷ the base run's = {ratio:.1f}")
-print("(d) begins higher:", history["d"][0]["total"] > first["total"])
 
 # %% [markdown]
 # ## Your own experiments
 #
+# Now it is your turn: at least two experiments that you choose yourself. Change the settings in the
+# cells below, add cells as you like, and write for each what you expected, what the picture shows,
+# what the curve shows, and what you conclude. Questions worth an experiment:
+#
+# - Which learning rate is too large? How does that look, in the picture and in the curve?
+# - Style from `conv1_1` alone; from `conv5_1` alone: `style_weights={"conv5_1": 1.0}`.
+# - From which α on can you see the content loss in the picture?
+# - `optimizer="lbfgs"`, the paper's: how many steps does it need to get as far as Adam in 500?
+# - Start from the style (`start="style"`) or from noise (`start="noise"`): where do the runs end?
+# - `tv_weight`: how large must it be before the noise disappears, and the strokes with it?
+#
+# *How each is graded (5 points):* 1 the expectation, written before the run; 2 picture and curve
+# described; 2 a conclusion that they support.
+#
+# ### My first experiment
+#
+# The example multiplies the learning rate by ten, for a fifth of the base run's steps. The travel
+# budget is twice the base run's.
+
+# %% tags=["nbval-ignore-output"]
+run("mine_1", BASE.replace(learning_rate=0.03, steps=BASE.steps // 5))
+
+# %%
+picture("mine_1")
+
+# %%
+curve("mine_1")
+
+# %% [markdown] grade_id="my_experiment_1_inference" solution=true points=5
+# <!-- BEGIN SOLUTION -->
+# MODEL_1
+# <!-- END SOLUTION -->
+
+# %% [markdown]
+# ### My second experiment
+#
+# The example runs the base run's settings on another backbone, `small`.
+
+# %% tags=["nbval-ignore-output"]
+run("mine_2", BASE.replace(backbone="small"))
+
+# %%
+picture("mine_2")
+
+# %%
+curve("mine_2")
+
+# %% [markdown] grade_id="my_experiment_2_inference" solution=true points=5
+# <!-- BEGIN SOLUTION -->
+# MODEL_2
+# <!-- END SOLUTION -->
+
+# %% [markdown]
+# ### More, with controls
+#
 # Move the controls, press **Run**, and watch; **Stop** ends a run and keeps what is there. The
-# notebook stays usable in the meantime. `panel.result` holds the last run: its picture,
-# its settings (`panel.result.config`) and its losses, ready for `plot_losses` and your report.
-# Finished runs are kept in `runs`, with the others: `table(store.runs())` lists them all.
+# notebook stays usable in the meantime. `panel.result` holds the last run: its picture, its
+# settings (`panel.result.config`) and its losses, ready for `plot_losses` and your report. Finished
+# runs are kept in `runs`, with the others; the studio of lesson 6 shows them all.
 
 # %% tags=["nbval-ignore-output", "output-not-kept"]
 from styletools.lab import TransferPanel
@@ -448,22 +490,14 @@ panel = TransferPanel(max_size=SIZE)
 panel
 
 # %% [markdown]
-# Every control is also a setting that you can write down. Questions worth an experiment:
-#
-# - Can you see the difference between β = 10⁵ and 10⁶? Between 10⁶ and 10⁷?
-# - Which learning rate is too large? How does that look, in the picture and in the curve?
-# - Style from `conv1_1` alone; from `conv5_1` alone.
-# - `optimizer="lbfgs"`, the paper's: how many steps does it need to get as far as Adam in 2000?
-# - Start from the style (`start="style"`) or from noise (`start="noise"`): where do the runs end?
-
-# %% tags=["nbval-ignore-output"]
-run("my_experiment", BASE.replace(optimizer="lbfgs", steps=course.steps(100)))
-
-# %%
-picture("my_experiment")
-
-# %% [markdown]
 # ## What you have now
 #
-# Pictures, curves, numbers and conclusions: everything a report needs. Save this notebook with its
-# outputs; lesson 5 puts your hand-in together.
+# Pictures, curves, numbers and conclusions: everything a report needs. You know that a total ranks
+# nothing when the weights differ, that learning rate times steps limits how far a picture can go,
+# and that the axis decides what "flat" means. Save this notebook with its outputs.
+#
+# - **Exercise 1.** Find the smallest α whose effect you can see. Which share of the total has it?
+# - **Exercise 2.** Repeat (b) with three times the steps. Is the picture the base run's?
+#
+# Next: [lesson 5](05_handin.ipynb) puts your hand-in together. [Lesson 7](07_figures.ipynb) repeats
+# the figures of the paper.

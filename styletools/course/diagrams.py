@@ -215,3 +215,26 @@ def blurred(image: Tensor, radius: int) -> Tensor:
     side = 2 * radius + 1
     padded = torch.nn.functional.pad(image, [radius] * 4, mode="reflect")
     return torch.nn.functional.avg_pool2d(padded, side, stride=1)
+
+
+def show_pair(pictures: Mapping[str, Picture], middle: tuple[float, float] = (0.45, 0.5)) -> Figure:
+    """Two pictures, large, and below each the same detail at three times its size.
+
+    Args:
+        pictures: {title: picture}, two of equal shape.
+        middle: of the detail, as shares of width and height.
+    """
+    shown = {t: to_image(p) if isinstance(p, Tensor) else p for t, p in pictures.items()}
+    tallest = max(image.height / image.width for image in shown.values())
+    figure = Figure(figsize=(5.2 * len(shown), 10.4 * tallest + 0.8), layout="tight")
+    for column, (title, image) in enumerate(shown.items(), start=1):
+        w, h = image.width / 3, image.height / 3
+        left = min(max(middle[0] * image.width - w / 2, 0), image.width - w)
+        top = min(max(middle[1] * image.height - h / 2, 0), image.height - h)
+        detail = image.crop((round(left), round(top), round(left + w), round(top + h)))
+        for row, (part, name) in enumerate(((image, title), (detail, "detail, three times"))):
+            axis = figure.add_subplot(2, len(shown), row * len(shown) + column)
+            axis.imshow(part, interpolation="nearest")
+            axis.set_title(name)
+            axis.set_axis_off()
+    return figure

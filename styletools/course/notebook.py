@@ -6,7 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 from torch import Tensor
 
@@ -101,12 +104,53 @@ class Progress:
             self._handle.update(bundle, raw=True)
 
 
-def _jpeg(figure: Figure) -> bytes | None:
+def alt_text(figure: Figure) -> str:
+    """What a figure shows, in words, for whoever cannot see it: made from the figure itself."""
+    pictures, plots = [], []
+    for axis in figure.axes:
+        title = axis.get_title() or axis.get_ylabel().replace("\n", ", ")
+        values = [*_lines(axis), *_bars(axis)]
+        if axis.get_images():
+            pictures += [title.replace("\n", ", ")] if title else []
+        elif values:
+            about = " over ".join(filter(None, (axis.get_ylabel(), axis.get_xlabel())))
+            scale = "logarithmic axis" if axis.get_yscale() == "log" else "linear axis"
+            axes = ", ".join(filter(None, (about, scale)))
+            plots.append(f"{title or 'Plot'} ({axes}): {'; '.join(values)}")
+    shown = [f"Pictures: {'; '.join(pictures)}"] if pictures else []
+    labels = [str(patch.get_label()) for axis in figure.axes for patch in axis.patches]
+    named = "; ".join(dict.fromkeys(one for one in labels if one and not one.startswith("_")))
+    shown += [f"Drawing with {named}"] if named and not plots else []
+    return ". ".join([*shown, *plots]) + "." if shown or plots else "A figure without text."
+
+
+def _lines(axis: Axes) -> list[str]:
+    """Of each labelled line, or of the only one: where it begins and ends."""
+    values = {line: np.asarray(line.get_ydata(), dtype=float) for line in axis.get_lines()}
+    lines = {line: y for line, y in values.items() if len(y)}
+    named = {line: y for line, y in lines.items() if not str(line.get_label()).startswith("_")}
+    if not named:
+        return [f"a line from {y[0]:.3g} to {y[-1]:.3g}" for y in [*lines.values()][:1]]
+    return [f"{line.get_label()} from {y[0]:.3g} to {y[-1]:.3g}" for line, y in named.items()]
+
+
+def _bars(axis: Axes) -> list[str]:
+    """Of each group of bars: the heights."""
+    groups = [tick.get_text() for tick in axis.get_xticklabels()]
+    told = []
+    for container in axis.containers:
+        heights = [patch.get_height() for patch in container if isinstance(patch, Rectangle)]
+        named = [f"{g} {h:.3g}" for g, h in zip(groups, heights, strict=False)]
+        told.append(f"{container.get_label()}: {', '.join(named)}")
+    return told
+
+
+def _jpeg(figure: Figure) -> tuple[bytes, dict[str, str]] | None:
     """Figures with photographs: a tenth of the size of a PNG."""
     return _encode(figure, "jpeg") if _has_photograph(figure) else None
 
 
-def _png(figure: Figure) -> bytes | None:
+def _png(figure: Figure) -> tuple[bytes, dict[str, str]] | None:
     return None if _has_photograph(figure) else _encode(figure, "png")
 
 
@@ -115,10 +159,11 @@ def _has_photograph(figure: Figure) -> bool:
     return any((array := image.get_array()) is not None and array.ndim == 3 for image in images)
 
 
-def _encode(figure: Figure, kind: str) -> bytes:
+def _encode(figure: Figure, kind: str) -> tuple[bytes, dict[str, str]]:
+    """The picture, and the metadata from which nbconvert and JupyterLab take its description."""
     buffer = io.BytesIO()
     options: dict[str, Any] = {"pil_kwargs": {"quality": 85}}
     if kind == "png":
         options = {"metadata": {"Software": None}}  # matplotlib's version changes
     figure.savefig(buffer, format=kind, dpi=DOTS_PER_INCH, bbox_inches="tight", **options)
-    return buffer.getvalue()
+    return buffer.getvalue(), {"alt": alt_text(figure)}

@@ -381,10 +381,15 @@ RUNS = {  # their inference's grade_id ends in _inference: (lesson, title in the
     "experiment_c": ("04_tuning", "(c) More steps: 5000"),
     "experiment_d": ("04_tuning", "(d) All layer weights 1.0, 1000 steps"),
 }
+OWN_RUNS = {  # their inference's grade_id ends in _inference: title in the report
+    "my_experiment_1": "My first experiment",
+    "my_experiment_2": "My second experiment",
+}
 CLAIMS = "impossible_claims"
 WRITTEN = {  # grade_id of each answer in words: lesson
     **{f"{todo.name}_explanation": todo.lesson for todo in _LIST if todo.explained},
     **{f"{name}_inference": lesson for name, (lesson, _) in RUNS.items()},
+    **{f"{name}_inference": "04_tuning" for name in OWN_RUNS},
     CLAIMS: "04_tuning",
 }
 LESSONS = tuple(dict.fromkeys([*(todo.lesson for todo in _LIST), *WRITTEN.values()]))

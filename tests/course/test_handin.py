@@ -59,7 +59,8 @@ def todo(name):
         source = "my_content = 'images/cat.png'\nmy_style = 'https://example.org/style.jpg'"
     verdict = code(f"checks.check_{name}(globals())", printed=f"✓ {name}: visible checks passed\n")
     cells = [code(source, name), verdict]
-    return [*cells, text(f"{name}_explanation")] if name != "own_pictures" else cells
+    explained = notebooks.TODOS[name].explained
+    return [*cells, text(f"{name}_explanation")] if explained else cells
 
 
 def experiment(name):
@@ -78,6 +79,11 @@ def lessons():
     for name in list(notebooks.RUNS)[1:]:
         found["04_tuning"] += experiment(name)
     found["04_tuning"] += [code("compare", pictures=[picture()]), text("impossible_claims")]
+    for name in notebooks.OWN_RUNS:
+        found["04_tuning"] += [code(f"run({name!r}, …)", pictures=[picture("grey")])]
+        found["04_tuning"] += [
+            text(f"{name}_inference", f"My words on {name}: it was as expected.")
+        ]
     return found
 
 
@@ -400,8 +406,8 @@ def test_report_holds_all_that_the_assignment_asks_for(packed):
     for _, title in notebooks.RUNS.values():
         assert escape(title) in page
     assert plain.count(TEXT) == len(notebooks.WRITTEN)
-    # cover, own content, 2 results, base run, 4 experiments, comparison
-    assert page.count("<img") == 10
+    # cover, own content, 2 results, base run, 4 experiments, comparison, 2 own experiments
+    assert page.count("<img") == 12
 
 
 def test_html_is_self_contained_and_has_no_scripts(packed):
@@ -520,6 +526,40 @@ def test_long_code_wraps():
     assert "".join(p.strip().removeprefix("↪ ") for p in pieces).replace(" ", "") == line.replace(
         " ", ""
     )
+
+
+def expecting(folder, source):
+    """The report of a hand-in with a text before experiment (a), as a page."""
+    course = lessons()
+    place = next(i for i, c in enumerate(course["04_tuning"]) if "run('exp" in c.source)
+    course["04_tuning"].insert(place, v4.new_markdown_cell(source))
+    write(folder, course)
+    return html.report_page(report.compose(AUTHOR, notebooks.read_work(folder)))
+
+
+def test_what_was_expected_of_an_experiment_stands_in_the_report(tmp_path):
+    page = expecting(tmp_path, "**My prediction for (a):** More of the fur will stay as it is.")
+    assert "More of the fur will stay as it is." in page
+    assert page.count("Expectation") == 1
+
+
+def test_a_prediction_that_nobody_wrote_does_not(tmp_path):
+    source = "**My prediction for (a):** *What of the fur\nwill stay as it is? Write here.*"
+    assert "Expectation" not in expecting(tmp_path, source)
+
+
+def test_an_experiment_of_ones_own_needs_a_picture_and_words(tmp_path):
+    course = lessons()
+    for cell in course["04_tuning"]:
+        if cell.source.startswith("run('my_experiment_2'"):
+            cell.outputs = []
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "my_experiment_1_inference":
+            cell.source = "*Write your answer here.*"
+    write(tmp_path, course)
+    found = {p.where: p.what for p in notebooks.read_work(tmp_path).problems}
+    where = "04_tuning.ipynb · my_experiment"
+    assert found[f"{where}_1_inference"] == "the text is still to be written"
+    assert found[f"{where}_2_inference"] == "there is no picture of the result"
 
 
 def test_pasted_picture_is_shown():

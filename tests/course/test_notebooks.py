@@ -90,13 +90,14 @@ def test_no_tag_weakens_the_comparison_of_a_cell_that_is_quick():
                 assert not tags
 
 
-def test_every_figure_of_a_reference_is_a_picture():
+def test_every_figure_of_a_reference_is_a_picture_with_a_description():
     for lesson in LESSONS:
         for cell in code(load("reference", lesson)):
             for output in cell.outputs:
                 data = output.get("data", {})
                 if data.get("text/plain", "").strip() == "Figure":
-                    assert {"image/png", "image/jpeg"} & set(data), cell.source
+                    [kind] = {"image/png", "image/jpeg"} & set(data)
+                    assert len(output.metadata[kind]["alt"].split()) >= 2, cell.source
 
 
 def test_every_todo_passes_in_the_reference():
@@ -167,7 +168,7 @@ def test_untouched_exactly_the_todo_checks_fail(tmp_path):
         for cell in code(notebook)
         if cell.source.startswith("checks.check_")
     }
-    assert len(expected) == 8
+    assert len(expected) == 11
     assert set(failed) == set(expected)
     for key, name in expected.items():
         assert f"✗ {name}: not attempted" in failed[key]
@@ -184,7 +185,7 @@ def test_filled_with_the_references_answers_all_pass(tmp_path):
             if cell.metadata.get("nbgrader", {}).get("solution"):
                 cell.source = answers[cell.id]
                 filled += 1
-    assert filled == 8
+    assert filled == 11
     assert not failures(run_nbval(tmp_path, notebooks, **SMALL))
 
 

@@ -42,7 +42,7 @@ def lost(grade):
 
 def test_the_reference_gets_full_marks(grader):
     grade = grader.grade(submission())
-    assert grade.points == grade.possible == 40
+    assert grade.points == grade.possible == 50
     assert statuses(grade) == {
         **{todo.name: "passed" for todo in TODOS},
         "own_pictures": "different",  # the kit's own pictures

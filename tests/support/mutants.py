@@ -13,6 +13,7 @@ TITLE = re.compile(
 VALUE, GRADIENT, ARGUMENTS = 0.5, 0.3, 0.2
 NO_GRADIENT, CHANGES_ARGUMENTS = VALUE + ARGUMENTS, VALUE + GRADIENT
 A_LAYER = 0.18
+A_GROWTH = 0.25
 STEPS, HISTORY, COST = 0.5, 0.3, 0.2
 PARTLY = {
     ("gram_matrix", "detach"): NO_GRADIENT,
@@ -51,6 +52,14 @@ PARTLY = {
     ("layers", "a zero in front"): 4 * A_LAYER,
     ("layers", "ReLUs mapped too"): 5 * A_LAYER,
     ("optimise", "keeps graphs after a while"): STEPS,
+    ("paper_layer_loss", "cut off"): NO_GRADIENT,
+    ("loss_growth", "one is left"): 3 * A_GROWTH,
+    ("loss_growth", "a text"): A_GROWTH,
+    ("loss_growth", "a sum in mind"): 3 * A_GROWTH,
+    ("loss_growth", "the square forgotten"): 3 * A_GROWTH,
+    ("loss_growth", "the division makes sizes equal"): 3 * A_GROWTH,
+    ("loss_growth", "as the course's"): 3 * A_GROWTH,
+    ("loss_growth", "for three copies"): 2 * A_GROWTH,
     ("optimise", "no return"): STEPS + COST,
     ("optimise", "tensors with their graphs"): STEPS + COST,
     ("optimise", "detached tensors"): STEPS + COST,

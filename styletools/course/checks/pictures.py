@@ -23,16 +23,22 @@ def diagnose_own_pictures(my_content: object, my_style: object) -> Diagnosis:
 
 def examine_pictures(my_content: object, my_style: object) -> tuple[Diagnosis, list[str]]:
     """The diagnosis, and which of the two names cannot be used."""
-    both = {"my_content": my_content, "my_style": my_style}
-    findings = {name: found for name, source in both.items() if (found := _find(name, source))}
-    bad = {name: found for name, found in findings.items() if not found.status.accepted}
-    if not findings and _same_picture(my_content, my_style):
-        says = "`my_content` and `my_style` are one file, expected two: which style do you like?"
-        bad["my_style"] = Objection("same-file", says)
-    first = next(iter([*bad.values(), *findings.values()]), None)
+    found = findings(my_content, my_style)
+    bad = {name: one for name, one in found.items() if not one.status.accepted}
+    first = next(iter([*bad.values(), *found.values()]), None)
     if first is None:
         return Diagnosis("own_pictures", AnswerStatus.PASSED), []
     return first.of(TODOS["own_pictures"]), list(bad)
+
+
+def findings(my_content: object, my_style: object) -> dict[str, Objection]:
+    """{name: what is to be said of it}, of those that are not simply right."""
+    both = {"my_content": my_content, "my_style": my_style}
+    found = {name: one for name, source in both.items() if (one := _find(name, source))}
+    if not found and _same_picture(my_content, my_style):
+        says = "`my_content` and `my_style` are one file, expected two: which style do you like?"
+        found["my_style"] = Objection("same-file", says)
+    return found
 
 
 def _find(name: str, source: object) -> Objection | None:

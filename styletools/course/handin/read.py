@@ -14,7 +14,7 @@ from typing import Any
 import nbformat
 
 from styletools.course.handin import markdown
-from styletools.course.todos import LESSONS, RUNS, TODOS, WRITTEN
+from styletools.course.todos import LESSONS, OWN_RUNS, RUNS, TODOS, WRITTEN
 
 # What the student release puts where an answer belongs.
 PLACEHOLDER = re.compile(
@@ -24,6 +24,8 @@ PLACEHOLDER = re.compile(
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 VERDICT = re.compile(r"^([✓✗≈]) (\w+): (.*)$", re.MULTILINE)
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+PREDICTION = "**My prediction"
+ITALICS = re.compile(r"\*[^*]*Write here\.\*", re.DOTALL)
 FEWEST_WORDS = 5  # fewer are no explanation
 
 
@@ -188,6 +190,17 @@ def cells_before(notebook: Notebook, grade_id: str) -> list[Cell]:
     return found[::-1]
 
 
+def prediction_before(notebook: Notebook, grade_id: str) -> Cell | None:
+    """What the student expected of a run: the text right before its cell, if it was written."""
+    for position in notebook.find(grade_id)[:1]:
+        before = notebook.cells[position - 1] if position else None
+        if before and before.kind == "markdown" and before.source.startswith(PREDICTION):
+            text = before.source.partition(":**")[2]
+            written = ITALICS.sub("", text)  # the question that it was handed out with
+            return before if len(re.findall(r"[^\W_]+", written)) >= FEWEST_WORDS else None
+    return None
+
+
 def cells_after(notebook: Notebook, grade_id: str) -> list[Cell]:
     """The code cells after this one, to the end."""
     start = notebook.find(grade_id)
@@ -245,6 +258,8 @@ def _missing(lesson: str, notebook: Notebook, folder: Path) -> Iterator[Problem]
                 yield Problem(where, "the text is still to be written", remedy)
             else:
                 yield from _unlinked(where, notebook, notebook.cells[positions[0]])
+            if name.removesuffix("_inference") in OWN_RUNS and notebook.executed:
+                yield from _unshown(where, cells_before(notebook, name))
         elif notebook.executed:
             yield from _unanswered(name, where, notebook, notebook.cells[positions[0]], folder)
 
@@ -280,14 +295,18 @@ def _unanswered(
                 remedy = f"Put the file where my_{role} says, or correct my_{role}. {again}"
                 yield Problem(where, f"my_{role} = {path!r} does not exist", remedy)
     elif name in RUNS:
-        cells = cells_before(notebook, f"{name}_inference")
-        error = next((c.failed for c in cells if c.failed), "")
-        if error:
-            remedy = "Read the last line of the error, put it right, run the cell again and save."
-            yield Problem(where, f"the experiment ended with {error}", remedy)
-        elif not any(c.pictures for c in cells):
-            remedy = "Run this experiment's cells, wait for the pictures, and save."
-            yield Problem(where, "there is no picture of the result", remedy)
+        yield from _unshown(where, cells_before(notebook, f"{name}_inference"))
+
+
+def _unshown(where: str, cells: list[Cell]) -> Iterator[Problem]:
+    """An experiment whose cells failed, or show no picture."""
+    error = next((c.failed for c in cells if c.failed), "")
+    if error:
+        remedy = "Read the last line of the error, put it right, run the cell again and save."
+        yield Problem(where, f"the experiment ended with {error}", remedy)
+    elif not any(c.pictures for c in cells):
+        remedy = "Run this experiment's cells, wait for the pictures, and save."
+        yield Problem(where, "there is no picture of the result", remedy)
 
 
 def _candidates(lesson: str, notebooks: list[Notebook]) -> list[Notebook]:

@@ -21,8 +21,9 @@ from styletools.course.handin.read import (
     is_unwritten,
     linked_files,
     named_pictures,
+    prediction_before,
 )
-from styletools.course.todos import CLAIMS, RUNS, TODOS
+from styletools.course.todos import CLAIMS, OWN_RUNS, RUNS, TODOS
 
 WIDEST = 1400  # pixels of a picture in the report
 TALLEST = 1800
@@ -169,9 +170,13 @@ def compose(author: Author, work: Work) -> Report:
         blocks += [Heading(2, "All runs compared", "compared"), Figures(tuple(compared))]
     blocks.append(Heading(1, "Two claims that cannot be", "claims"))
     blocks += _written(tuning, CLAIMS)
-    own = _shown(cells_after(tuning, CLAIMS)) if tuning else []
-    if own:
-        blocks += [Heading(1, "My own experiments", "own"), Figures(tuple(own))]
+    blocks.append(Heading(1, "My own experiments", "own"))
+    for name, title in OWN_RUNS.items():
+        blocks.append(Heading(2, title, name))
+        blocks += _run(tuning, name)
+    more = _shown(cells_after(tuning, f"{[*OWN_RUNS][-1]}_inference")) if tuning else []
+    if more:
+        blocks += [Heading(2, "More pictures", "more"), Figures(tuple(more))]
     blocks += [Heading(1, "Files", "files"), Prose(_files(work))]
     missing = tuple(f"{problem.where}: {problem.what}" for problem in work.problems)
     cover = next(iter([*results, *chosen]), None)
@@ -227,7 +232,11 @@ def _todos(notebook: Notebook, verdicts: dict[str, str]) -> Iterator[Block]:
 def _run(notebook: Notebook | None, name: str) -> Iterator[Block]:
     """A run: its settings, its pictures, its numbers, and what the student concludes."""
     cells = cells_before(notebook, f"{name}_inference") if notebook else []
-    yield from (Listing(_source(cell)) for cell in cells if cell.grade_id == name)
+    if expected := prediction_before(notebook, name) if notebook else None:
+        yield Label("Expectation")
+        yield Prose(expected.source.partition(":**")[2].strip())
+    free = name in OWN_RUNS  # its cells have no names: students write them
+    yield from (Listing(_source(cell)) for cell in cells if free or cell.grade_id == name)
     pictures = _shown(cells)
     yield Figures(tuple(pictures)) if pictures else Note("bad", "No picture was saved.")
     printed = "\n".join(filter(None, map(_printed, cells)))

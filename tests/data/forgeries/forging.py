@@ -21,6 +21,9 @@ TODOS = {
     "layer_style_loss": "03_losses",
     "style_loss": "03_losses",
     "total_loss": "03_losses",
+    "paper_layer_loss": "03_losses",
+    "course_factor": "03_losses",
+    "loss_growth": "03_losses",
     "optimise": "03_losses",
     "own_pictures": "03_losses",
 }
