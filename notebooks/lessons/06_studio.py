@@ -1,8 +1,14 @@
 # %% [markdown]
 # # 6 · The studio
 #
-# Two pictures, every knob, and all your runs, those of lesson 4 too. Run the two cells below, then
-# press **Run** in the panel. Whatever you paint is kept in the folder `runs` beside this notebook.
+# One panel with two pictures, every knob, and all your runs, also those of lesson 4. Run the two
+# cells below, then press **Run** in the panel. The folder `runs` beside this notebook keeps
+# whatever you paint.
+#
+# - **Exercise 1.** Find settings in which the photograph can just be recognised.
+# - **Exercise 2.** Find the fewest steps after which you still like the picture.
+#
+# Next: [lesson 7](07_figures.ipynb) repeats the paper's figures.
 
 # %% setup=true
 

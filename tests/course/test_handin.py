@@ -562,6 +562,17 @@ def test_an_experiment_of_ones_own_needs_a_picture_and_words(tmp_path):
     assert found[f"{where}_2_inference"] == "there is no picture of the result"
 
 
+def test_who_hands_in_the_kits_own_pictures_is_told(tmp_path):
+    course = lessons()
+    for cell in course["03_losses"]:
+        for output in cell.get("outputs", ()):
+            if output.get("text", "").startswith("✓ own_pictures"):
+                output.text = "≈ own_pictures: different — `my_content` is the kit's own cat.jpg.\n"
+    write(tmp_path, course)
+    [note] = notebooks.read_work(tmp_path).notes
+    assert note == f"03_losses.ipynb · own_pictures: {notebooks.KITS_PICTURES}"
+
+
 def test_pasted_picture_is_shown():
     shown = report.encode(picture())
     page = html.report_page(composed("![mine](attachment:a.png)", {"a.png": shown}))

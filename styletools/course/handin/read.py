@@ -26,6 +26,8 @@ VERDICT = re.compile(r"^([✓✗≈]) (\w+): (.*)$", re.MULTILINE)
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 PREDICTION = "**My prediction"
 ITALICS = re.compile(r"\*[^*]*Write here\.\*", re.DOTALL)
+KITS = ("own_pictures", "different")
+KITS_PICTURES = "a picture of the kit stands where the assignment asks for one of your own."
 FEWEST_WORDS = 5  # fewer are no explanation
 
 
@@ -165,7 +167,8 @@ def read_work(folder: str | Path) -> Work:
             verdicts[name] = status
             where = f"{notebook.path.name} · {name}"
             if status not in ("passed", "not attempted") and where not in named:
-                notes.append(f"{where}: the check says “{status}”; it is handed in as it is.")
+                says = f"the check says “{status}”; it is handed in as it is."
+                notes.append(f"{where}: {KITS_PICTURES if (name, status) == KITS else says}")
     used = {notebook.path for notebook in notebooks.values()}
     others = tuple(n.path for n in readable if n.path not in used)
     return Work(folder, notebooks, others, tuple(problems), tuple(notes), verdicts)

@@ -70,7 +70,7 @@ def withheld(module: str) -> Callable[[str], Withheld]:
     def attribute(name: str) -> Withheld:
         if name.startswith("__"):
             raise AttributeError(name)
-        kind = Check if name.startswith(("check_", "diagnose_")) else Withheld
+        kind = Check if name.startswith(("check_", "diagnose_", "hint")) else Withheld
         return kind(f"{module}.{name}")
 
     return attribute
