@@ -223,8 +223,8 @@ for layer, feature in vgg(texture.to(device)).items():
 # %% [markdown]
 # ## Layer by layer
 #
-# The lower half of the paper's figure 1 does the same with fewer layers: first `conv1_1` alone,
-# then one layer more at a time.
+# The lower half of the paper's figure 1 does the same with fewer layers. Here are three of its five
+# steps, on a small picture: `conv1_1` alone, the first three layers, and all five.
 #
 # **My prediction for the layers:** *How large are the largest structures with `conv1_1` alone? From
 # which layer on do you see strokes? Write here.*
@@ -232,15 +232,15 @@ for layer, feature in vgg(texture.to(device)).items():
 # %% tags=["nbval-ignore-output"]
 scales = config.style_weights
 layer_names = list(scales)
-small = config.replace(steps=course.steps(80), levels=1, max_size=course.size(112))
+small = config.replace(steps=course.steps(50), levels=1, max_size=course.size(80))
 textures = {}
-for last in layer_names:
+for last in ("conv1_1", "conv3_1", "conv5_1"):
     chosen = layer_names[: layer_names.index(last) + 1]
     settings = small.replace(style_weights={layer: scales[layer] for layer in chosen})
     textures[f"up to {last}"] = stylize(painting, painting, settings).image
 
 # %%
-show_images({"the painting": painting, **textures}, columns=3)
+show_images({"the painting": painting, **textures}, columns=4)
 
 # %% [markdown]
 # **Question.** How does the size of the structures grow from picture to picture, and how does this

@@ -328,18 +328,20 @@ equal_weights = dict.fromkeys(BASE.style_weights, 1.0)
 run("d", BASE.replace(style_weights=equal_weights, steps=BASE.steps // 2))
 
 # %%
-step = results["d"].config.steps
-both = {f"run base, step {step}": picture_at("base", step), "run d": picture_at("d", step)}
-diagrams.show_pair(both)
+picture("d")
 
 # %%
 curve("d")
 
 # %% [markdown]
+# The base run had twice as many steps. For a fair comparison, look at the base run's picture at the
+# last step of (d), too: `picture_at("base", BASE.steps // 2)` in a cell of your own.
+#
 # Here even the style losses before β cannot be compared: the layer weights are inside. Each layer
 # on its own can, with both runs taken at the last step of (d):
 
 # %% tags=["nbval-ignore-output"]
+step = results["d"].config.steps
 for layer in BASE.style_weights:
     d, base = (history[name][step - 1][layer] for name in ("d", "base"))
     print(f"{layer}: {d / base:.2f} times the base run's")
@@ -439,11 +441,10 @@ for name in "abc":
 #
 # ### My first experiment
 #
-# The example multiplies the learning rate by ten, for a fifth of the base run's steps. The travel
-# budget is twice the base run's.
+# The example runs the base run's settings on another network, `small`.
 
 # %% tags=["nbval-ignore-output"]
-run("mine_1", BASE.replace(learning_rate=0.03, steps=BASE.steps // 5))
+run("mine_1", BASE.replace(backbone="small"))
 
 # %%
 picture("mine_1")
@@ -459,13 +460,14 @@ curve("mine_1")
 # %% [markdown]
 # ### My second experiment
 #
-# The example runs the base run's settings on another backbone, `small`.
+# The example compares two runs on `small`: ten times the learning rate, for a fifth of the steps.
+# The travel budget is twice as large.
 
 # %% tags=["nbval-ignore-output"]
-run("mine_2", BASE.replace(backbone="small"))
+run("mine_2", BASE.replace(backbone="small", learning_rate=0.03, steps=BASE.steps // 5))
 
 # %%
-picture("mine_2")
+picture("mine_2", other="mine_1")
 
 # %%
 curve("mine_2")

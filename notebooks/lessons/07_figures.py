@@ -126,9 +126,10 @@ figure_7 = store.run(portrait, launch, ratios["α/β = 1e-2"])
 picture_grid({"astronaut in the style of rocket": figure_7}, width=5)
 
 # %% [markdown]
-# **Question.** What was taken over from the second photograph: colours, light, textures, things?
-# The result does not look like a photograph. What is missing? (Luan and others, *Deep Photo Style
-# Transfer*, CVPR 2017, add a term to the loss for exactly that.)
+# **Question.** At this ratio little was taken over. Repeat the run with `ratios["α/β = 1e-4"]`.
+# What comes from the second photograph then: colours, light, textures, things? The result does not
+# look like a photograph. What is missing? (Luan and others, *Deep Photo Style Transfer*, CVPR 2017,
+# add a term to the loss for exactly that.)
 #
 # ## What came after
 #
