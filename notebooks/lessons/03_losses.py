@@ -119,6 +119,7 @@ distances = {}
 for name, picture in variants.items():
     distances[name] = content_loss(vgg(picture), content_features)
 print("against itself:", distances["itself"].item())
+print("more blur, more loss:", bool(distances["a little blur"] < distances["much blur"]))
 
 # %%
 most = distances["the painting"]

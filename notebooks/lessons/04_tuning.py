@@ -418,8 +418,8 @@ diagrams.show_bars(left, title="Style loss at the end, as a share of the first s
 # What your own runs say:
 
 # %% grade_id="first_losses"
-for name in "abc":
-    ratio = history[name][0]["total"] / first["total"]
+for name in "ab":
+    ratio = history[name][0]["total"] / history["base"][0]["total"]
     print(f"({name}): first loss ÷ the base run's = {ratio:.1f}")
 
 # %% [markdown]
@@ -439,43 +439,30 @@ for name in "abc":
 # *How each is graded (5 points):* 1 the expectation, written before the run; 2 picture and curve
 # described; 2 a conclusion that they support.
 #
+# For each, add code cells below its heading, above the text: `run("mine_1", BASE.replace(…))` with
+# your settings, `picture("mine_1")`, and `curve("mine_1")`. Another run than the base run to
+# compare with is `picture("mine_2", other="mine_1")`.
+#
 # ### My first experiment
 #
-# The example runs the base run's settings on another network, `small`.
-
-# %% tags=["nbval-ignore-output"]
-run("mine_1", BASE.replace(backbone="small"))
-
-# %%
-picture("mine_1")
-
-# %%
-curve("mine_1")
+# Write your expectation into the text cell *before* you run; add the rest afterwards.
 
 # %% [markdown] grade_id="my_experiment_1_inference" solution=true points=5
-# <!-- BEGIN SOLUTION -->
-# MODEL_1
-# <!-- END SOLUTION -->
+# <!-- BEGIN SOLUTION --> (Open: every student chooses another experiment.) A good answer names the
+# one thing that was changed, says what was expected and why, and describes picture and curve so
+# that a reader can check the words against them. Its conclusion goes no further than the two runs:
+# "with ten times the learning rate the picture is grainy and the curve jumps" and not "a large
+# learning rate is bad". <!-- END SOLUTION -->
 
 # %% [markdown]
 # ### My second experiment
 #
-# The example compares two runs on `small`: ten times the learning rate, for a fifth of the steps.
-# The travel budget is twice as large.
-
-# %% tags=["nbval-ignore-output"]
-run("mine_2", BASE.replace(backbone="small", learning_rate=0.03, steps=BASE.steps // 5))
-
-# %%
-picture("mine_2", other="mine_1")
-
-# %%
-curve("mine_2")
+# Again, the expectation comes first.
 
 # %% [markdown] grade_id="my_experiment_2_inference" solution=true points=5
-# <!-- BEGIN SOLUTION -->
-# MODEL_2
-# <!-- END SOLUTION -->
+# <!-- BEGIN SOLUTION --> (Open, as the first.) The second experiment may follow from the first: a
+# wrong expectation is a good reason for it. Two runs are compared at equal steps, or at an equal
+# travel budget, and the answer says which of the two. <!-- END SOLUTION -->
 
 # %% [markdown]
 # ### More, with controls
