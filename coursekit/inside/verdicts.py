@@ -432,15 +432,16 @@ def _total_given(draw: random.Random, kind: str = "") -> Given:
     return Given(content, style / 128, _weight(draw), 128 * _weight(draw), tracked=(0, 1))
 
 
-def _paper_given(draw: random.Random) -> Given:
-    shape = _sizes(draw)
-    return Given(features(draw, *shape), _made_up_gram(draw, shape[0]), tracked=(0,))
+def _paper_given(draw: random.Random, kind: str = "") -> Given:
+    target = features(draw, *_sizes(draw, kind), _scale(draw))
+    gram = _made_up_gram(draw, target.shape[1], _size(target))
+    return Given(target, gram, tracked=(0,))
 
 
 def _factor(function: Function, draw: random.Random) -> Iterator[Line]:
     """From a layer's sizes to a number."""
-    for _ in range(2):
-        yield "value", _value(function(*_sizes(draw)))
+    for kind in KINDS:
+        yield "value", _value(function(*_sizes(draw, kind)))
 
 
 def _growth_of(name: str) -> Callable[[Any, random.Random], Iterator[Line]]:

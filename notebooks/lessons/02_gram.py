@@ -221,31 +221,6 @@ for layer, feature in vgg(texture.to(device)).items():
         print(f"{layer}: {error:.1%}")
 
 # %% [markdown]
-# ## Layer by layer
-#
-# The lower half of the paper's figure 1 does the same with fewer layers. Here are three of its five
-# steps, on a small picture: `conv1_1` alone, the first three layers, and all five.
-#
-# **My prediction for the layers:** *How large are the largest structures with `conv1_1` alone? From
-# which layer on do you see strokes? Write here.*
-
-# %% tags=["nbval-ignore-output"]
-scales = config.style_weights
-layer_names = list(scales)
-small = config.replace(steps=course.steps(50), levels=1, max_size=course.size(80))
-textures = {}
-for last in ("conv1_1", "conv3_1", "conv5_1"):
-    chosen = layer_names[: layer_names.index(last) + 1]
-    settings = small.replace(style_weights={layer: scales[layer] for layer in chosen})
-    textures[f"up to {last}"] = stylize(painting, painting, settings).image
-
-# %%
-show_images({"the painting": painting, **textures}, columns=4)
-
-# %% [markdown]
-# **Question.** How does the size of the structures grow from picture to picture, and how does this
-# agree with the number of pixels that each layer sees (lesson 1)?
-#
 # ## A picture twice as large
 #
 # Put the same texture side by side with itself: twice as many positions, the same style. The sum
@@ -275,8 +250,10 @@ print(f"in float32: {exact:.0f}; in half precision: {torch.tensor(exact).half().
 # whether they share a style. You can compute both, and you have seen what a Gram matrix keeps and
 # what it forgets.
 #
-# - **Exercise 1.** Compare the Gram matrices of all the kit's styles, two at a time, at `conv3_1`.
+# - **Exercise 1.** The lower half of the paper's figure 1: repeat the texture with fewer layers,
+#   first `conv1_1` alone, then one layer more at a time (`config.replace(style_weights=…)`). How
+#   does the size of the structures grow, and what has lesson 1 to do with it?
+# - **Exercise 2.** Compare the Gram matrices of all the kit's styles, two at a time, at `conv3_1`.
 #   Which two are closest? Do your eyes agree?
-# - **Exercise 2.** Make a texture of your own style, with `course.my_pictures()[1]`.
 #
 # Next: [lesson 3](03_losses.ipynb) turns features and Gram matrices into losses.

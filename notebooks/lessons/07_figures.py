@@ -2,9 +2,10 @@
 # # 7 · The paper's figures
 #
 # A paper is best understood by repeating it. Here you repeat five figures of Gatys, Ecker and
-# Bethge, *Image Style Transfer Using Convolutional Neural Networks*
-# ([CVPR 2016](https://openaccess.thecvf.com/content_cvpr_2016/html/Gatys_Image_Style_Transfer_CVPR_2016_paper.html)),
-# each with a few lines. (You met figure 1 in lessons 1 and 2.) This lesson gives no points.
+# Bethge, *Image Style Transfer Using Convolutional Neural Networks* ([CVPR
+# 2016](https://openaccess.thecvf.com/content_cvpr_2016/html/Gatys_Image_Style_Transfer_CVPR_2016_paper.html)),
+# each with a few lines. (You met the upper half of figure 1 in lesson 1; the lower half is an
+# exercise of lesson 2.) This lesson gives no points.
 #
 # **After this lesson you can** say what each figure of the paper shows, repeat it with pictures of
 # your own, and tell which of its settings made the difference.
