@@ -440,7 +440,7 @@ def _paper_given(draw: random.Random, kind: str = "") -> Given:
 
 def _factor(function: Function, draw: random.Random) -> Iterator[Line]:
     """From a layer's sizes to a number."""
-    for kind in KINDS:
+    for kind in SHAPE_KINDS:
         yield "value", _value(function(*_sizes(draw, kind)))
 
 
