@@ -19,6 +19,7 @@ from coursekit.records import Answer, Code, Run
 
 FOUND_BY = ("name", "prompt", "grade_id", "cell id")  # later is surer
 EMPTY, BROKEN, ANSWERED = 0, 1, 2
+MOST_PLACES = 5  # that a note names
 FEWEST_WORDS = 5  # of comments in code that may be a written answer
 
 
@@ -250,7 +251,8 @@ def _remarks(question: Question, best: _Candidate, others: list[_Candidate]) -> 
     if not question.names:  # part of it
         rivals = [c for c in rivals if c.source not in best.source]
     if rivals and best.worth:
-        places = "; ".join(rival.where for rival in rivals)
+        places = "; ".join(rival.where for rival in rivals[:MOST_PLACES])
+        places += f" and {more} more" if (more := len(rivals) - MOST_PLACES) > 0 else ""
         yield f"{question.name}: answered more than once; {best.where} counts, not {places}."
 
 
