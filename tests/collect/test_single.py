@@ -56,6 +56,7 @@ def lost(runs, submission):
     return {name: points for name, points in missing.items() if points}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("student", ANSWERS, ids=lambda student: student.title)
 def test_each_todo_by_itself(student, tmp_path, runs):
     """Right ones get full marks; wrong ones lose exactly their points."""
