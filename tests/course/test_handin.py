@@ -82,7 +82,7 @@ def lessons():
     for name in notebooks.OWN_RUNS:
         found["04_tuning"] += [code(f"run({name!r}, …)", pictures=[picture("grey")])]
         found["04_tuning"] += [
-            text(f"{name}_inference", f"My words on {name}: it was as expected.")
+            text(f"{name}_inference")
         ]
     return found
 
