@@ -81,9 +81,7 @@ def lessons():
     found["04_tuning"] += [code("compare", pictures=[picture()]), text("impossible_claims")]
     for name in notebooks.OWN_RUNS:
         found["04_tuning"] += [code(f"run({name!r}, …)", pictures=[picture("grey")])]
-        found["04_tuning"] += [
-            text(f"{name}_inference")
-        ]
+        found["04_tuning"] += [text(f"{name}_inference")]
     return found
 
 
