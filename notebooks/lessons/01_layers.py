@@ -194,6 +194,7 @@ photograph = load_image(bundled("content")["chelsea"], max_size=course.size(112)
 rebuilt = {"the photograph": photograph}
 for layer in ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2"):
     config = TransferConfig(
+        backbone="vgg19",  # `small` ends at conv5_1
         content_layers=[layer],
         style_weight=0,  # no style: the content loss alone
         start="noise",
