@@ -48,7 +48,7 @@ from styletools.config import read_course
 if TYPE_CHECKING:
     from distributed import Client
 
-KEPT = "kept"
+_KEPT = "kept"
 UNSEEN = (
     "Of an earlier call: this one looked at others alone (--student), and not whether it changed."
 )
@@ -141,7 +141,7 @@ def grade_class(
         grades: dict[str, Grade] = {}
         with bar:
             coming = grade_all(
-                read(chosen), output / KEPT, workers or default_workers(), unsafe_no_sandbox,
+                read(chosen), output / _KEPT, workers or default_workers(), unsafe_no_sandbox,
                 again=bool(students), client=client, say=tell,
                 allow_weaker_sandbox=allow_weaker_sandbox, hidden=(*paths, Path(scratch), output),
             )  # fmt: skip
@@ -227,7 +227,7 @@ def _kept(submissions: dict[str, Submission], output: Path) -> dict[str, Grade]:
 
 
 def _kept_path(output: Path, student: str) -> Path:
-    return output / KEPT / f"{file_name(student)}.json"
+    return output / _KEPT / f"{file_name(student)}.json"
 
 
 def _by_pseudonym(

@@ -16,9 +16,9 @@ from coursekit.records import Status
 from styletools.cli import Group
 from styletools.cli.runs import UserPath, connect
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+_NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
-EXIT_CODES = """\b
+_EXIT_CODES = """\b
 Exit codes:
   0    every submission is graded (whatever the points)
   1    something could not be graded; the same command tries again
@@ -36,7 +36,7 @@ def main() -> None:
 @click.argument("lessons", nargs=-1)
 @click.option("--execute", is_flag=True, help="Run the reference notebooks and keep the outputs.")
 @click.option("--check", is_flag=True, help="Write nothing; fail where a notebook is not current.")
-@click.option("--notebooks", type=UserPath(path_type=Path), default=NOTEBOOKS, hidden=True)
+@click.option("--notebooks", type=UserPath(path_type=Path), default=_NOTEBOOKS, hidden=True)
 def build(lessons: tuple[str, ...], execute: bool, check: bool, notebooks: Path) -> None:
     """Build the reference and student notebooks of LESSONS (all of them, where none is named).
 
@@ -60,7 +60,7 @@ def build(lessons: tuple[str, ...], execute: bool, check: bool, notebooks: Path)
         raise click.ClickException(str(error)) from None
 
 
-@main.command(epilog=EXIT_CODES)
+@main.command(epilog=_EXIT_CODES)
 @click.argument("submissions", nargs=-1, required=True, type=UserPath(exists=True, path_type=Path))
 @click.option(
     "-o",

@@ -17,8 +17,8 @@ from styletools._files import file_sha256
 from styletools.config import COURSE, COURSE_FILE
 from styletools.errors import StyletoolsError
 
-ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = ROOT / "notebooks"
+_ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = _ROOT / "notebooks"
 EXPERIMENT = "experiment_"  # how the names of lesson 4's check cells begin
 GRADED_WITH = ("collect", "grade", "inside", "sandbox")  # folders of coursekit
 IMAGES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}  # as students have
@@ -142,7 +142,7 @@ def lesson_names(notebooks: Path = NOTEBOOKS) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=1)
-def pictures_handed_out(folder: Path = ROOT / "images") -> Mapping[str, str]:
+def pictures_handed_out(folder: Path = _ROOT / "images") -> Mapping[str, str]:
     """{file name: SHA-256} of the pictures that come with the kit; everybody has them."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGES)
     return {path.name: file_sha256(path) for path in paths}
@@ -164,7 +164,7 @@ def course_digest(notebooks: Path = NOTEBOOKS, folders: tuple[str, ...] = GRADED
     own = [path for name in folders for path in (coursekit / name).rglob("*.py")]
     kinds = ("reference", "student", f"{SINGLE}/reference", f"{SINGLE}/student")
     built = [path for kind in kinds for path in (notebooks / kind).glob("*.ipynb")]
-    kit = [*(ROOT / "styletools").rglob("*.py"), COURSE_FILE]
+    kit = [*(_ROOT / "styletools").rglob("*.py"), COURSE_FILE]
     files = sorted({*kit, *own, *built, Path(__file__)})
     parts = [f"{path.name} {file_sha256(path)}" for path in files]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -24,7 +24,7 @@ from coursekit.report.tables import ExportError, gradescope_json
 from styletools._files import write_text
 from styletools.config import read_course
 
-REFUSED = (
+_REFUSED = (
     "Nothing of this submission could be read. {reason} The 0 stands for that alone, and not for "
     "your answers: hand in again."
 )
@@ -50,7 +50,7 @@ def main(root: Path) -> int:
     with Reader() as reader:
         submission, _ = reader.read(handin)
     if submission.refused:  # its student is there to hand in again
-        said = REFUSED.format(reason=submission.refused)
+        said = _REFUSED.format(reason=submission.refused)
         write_text(results, json.dumps({"score": 0, "output": said, "output_format": "text"}))
         return 0
     with Grader(allow_weaker_sandbox=True, hidden=hidden) as grader:

@@ -20,10 +20,10 @@ from coursekit.report.figures import save_figures
 from styletools.errors import StyletoolsError
 
 CPU_SECONDS, SECONDS = 15, 60  # that reading one hand-in may take; the second for a slow disk
-MEMORY = 4 << 30  # bytes of address space
+_MEMORY = 4 << 30  # bytes of address space
 START_SECONDS = 120
 LONG = (
-    f"Reading it took more than {CPU_SECONDS} seconds, or {MEMORY >> 30} GiB of memory: no honest "
+    f"Reading it took more than {CPU_SECONDS} seconds, or {_MEMORY >> 30} GiB of memory: no honest "
     "hand-in does. Look at what is in it."
 )
 
@@ -113,7 +113,7 @@ class Reader:
 
 def _serve(pipe: Connection, work: Callable[..., Any]) -> None:
     """In the process: a hand-in after the other, until nobody asks any more."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     pipe.send("ready")
     while True:
         try:

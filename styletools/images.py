@@ -29,10 +29,10 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 MIN_SIDE = 16  # four poolings halve it to one position at conv5_1
-MAX_PIXELS = 100_000_000
+_MAX_PIXELS = 100_000_000
 MAX_DOWNLOAD = 50_000_000  # bytes
 TIMEOUT = 15  # seconds without an answer from a web server
-REFUSED = (401, 403, 406, 429)  # status of a host that answers browsers, or known users, alone
+_REFUSED = (401, 403, 406, 429)  # status of a host that answers browsers, or known users, alone
 CONFIG_KEY = "styletools"  # of the PNG text that holds a picture's configuration
 NOT_PICTURES = (  # what a file begins with that Pillow does not open, and what to do with it
     ((b"<!doctype html", b"<html"), "a web page", "open it in a browser and save the picture"),
@@ -267,13 +267,13 @@ def _what_it_is(file: BinaryIO | None) -> str:
 
 
 def _check_pixels(name: str, image: Image.Image) -> None:
-    if image.width * image.height > MAX_PIXELS:
+    if image.width * image.height > _MAX_PIXELS:
         raise _too_many_pixels(name)
 
 
 def _too_many_pixels(name: str) -> ImageError:
     return ImageError(
-        f"{name} has more than {MAX_PIXELS // 1_000_000} million pixels; make it smaller.",
+        f"{name} has more than {_MAX_PIXELS // 1_000_000} million pixels; make it smaller.",
         "too-large",
     )
 
@@ -293,7 +293,7 @@ def _download(url: str) -> bytes:
     headers = {"User-Agent": f"styletools/{__version__} (course kit for neural style transfer)"}
     try:
         with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as answer:
-            if answer.status_code in REFUSED:
+            if answer.status_code in _REFUSED:
                 raise ImageError(
                     f"{url}: the host refuses programs ({answer.status_code} {answer.reason}); "
                     "open the address in a browser, save the picture, and give its path.",

@@ -32,7 +32,7 @@ ROOT_OF_BOOK = Path(__file__).resolve().parents[2]
 BOOK_TEMPLATES = Path(__file__).resolve().parent / "templates"
 LIGHT_CODE, DARK_CODE = "xcode", "github-dark"
 GUIDES = ("instructors", "trust", "privacy", "accessibility", "small", "paper", "red-team")
-DRAWN = "No description has been provided for this image"  # nbconvert's
+_DRAWN = "No description has been provided for this image"  # nbconvert's
 KINDS_OF_PICTURES = ("content", "style")
 
 
@@ -116,8 +116,8 @@ def _lessons(root: Path, student: bool) -> Iterator[BookPage]:
         hidden = [c for c in notebook.cells if c.metadata.get("jupyter", {}).get("source_hidden")]
         notebook.cells = [cell for cell in notebook.cells if cell not in hidden]
         body, _ = exporter.from_notebook_node(notebook)
-        for number in range(1, body.count(DRAWN) + 1):
-            body = body.replace(DRAWN, f"Figure {number}, drawn by the code above it", 1)
+        for number in range(1, body.count(_DRAWN) + 1):
+            body = body.replace(_DRAWN, f"Figure {number}, drawn by the code above it", 1)
         heading = re.search(r"<h1>(.*?)</h1>", body, re.DOTALL)
         title = _plain_text(heading[1]) if heading else path.stem
         yield BookPage(f"{path.stem}.html", title, "Lessons", body)

@@ -20,7 +20,7 @@ from coursekit.records import Answer, Code, Run
 FOUND_BY = ("name", "prompt", "grade_id", "cell id")  # later is surer
 EMPTY, BROKEN, ANSWERED = 0, 1, 2
 MOST_PLACES = 5  # that a note names
-FEWEST_WORDS = 5  # of comments in code that may be a written answer
+_FEWEST_WORDS = 5  # of comments in code that may be a written answer
 
 
 @dataclass(frozen=True)
@@ -143,11 +143,11 @@ def _candidates(
                 yield _Candidate(book, position, found_by, cell.source, worth, home)
 
 
-Found = tuple[int, str, str]
+_Found = tuple[int, str, str]
 """Position of a cell, by what it was found, and the text."""
 
 
-def _texts(question: Question, book: Book, foreign: bool, course: Course) -> Iterator[Found]:
+def _texts(question: Question, book: Book, foreign: bool, course: Course) -> Iterator[_Found]:
     """Written answers: in their cell, in the question's own, in those that follow."""
     given = set(course.handed_out.values()) | {q.stub for q in course.questions}
     asked = {key for key, source in course.handed_out.items() if source == question.text}
@@ -191,7 +191,7 @@ def _below(question: Question, book: Book, position: int, given: set[str]) -> It
         yield _uncommented(cell.source.splitlines()) if cell.kind == "code" else cell.source
 
 
-def _comments(question: Question, book: Book, foreign: bool, course: Course) -> Iterator[Found]:
+def _comments(question: Question, book: Book, foreign: bool, course: Course) -> Iterator[_Found]:
     """Comments in the code that a question is about, where the answer is nowhere else."""
     about = question.name.removesuffix("_explanation")
     stubs = {line.strip() for q in course.todos if q.name == about for line in q.stub.splitlines()}
@@ -201,7 +201,7 @@ def _comments(question: Question, book: Book, foreign: bool, course: Course) -> 
             lines = [line.strip() for line in cell.source.splitlines()]
             own = [line for line in lines if line.startswith("#") and line not in stubs]
             text = _uncommented(own)
-            if len(text.split()) >= FEWEST_WORDS:
+            if len(text.split()) >= _FEWEST_WORDS:
                 yield position, "name", text
 
 

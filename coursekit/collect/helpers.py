@@ -14,7 +14,7 @@ from coursekit.collect.magics import parsed, plain_python
 from coursekit.collect.saved import Book
 
 KIT = "styletools"
-BUILTINS = frozenset(dir(builtins))
+_BUILTINS = frozenset(dir(builtins))
 
 
 def helpers_for(
@@ -75,7 +75,7 @@ def bound_names(body: Iterable[ast.stmt]) -> Iterator[str]:
 def used_names(node: ast.AST) -> set[str]:
     """The names that a piece of code reads."""
     read = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    return read - BUILTINS
+    return read - _BUILTINS
 
 
 def _helpers(book: Book, source: str, answers: Set[str], given: Set[str]) -> Iterator[ast.stmt]:

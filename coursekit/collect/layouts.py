@@ -34,14 +34,14 @@ BLACKBOARD = re.compile(
     r"(?P<item>.+)_(?P<student>[^_]+)_attempt_(?P<id>\d{4}(?:-\d\d){5})(?:_(?P<file>.+)|\.txt)"
 )
 GRADESCOPE = "submission_metadata.yml"  # of its export: who each folder is of
-COURSE = re.compile(r"(?P<course>[A-Z][A-Za-z0-9-]*)_(?P<student>[^\W\d_][^_]*(_[^\W\d_][^_]*)+)")
+_COURSE = re.compile(r"(?P<course>[A-Z][A-Za-z0-9-]*)_(?P<student>[^\W\d_][^_]*(_[^\W\d_][^_]*)+)")
 CLASSROOM_50 = ".classroom50.yml"  # in each repository of a class
 DOWNLOADED = re.compile(r"_submissions_[\d_T]+$|[-_]submissions$")  # ends the folder's name
 LOOK_LATIN = str.maketrans(  # Cyrillic and Greek letters that read as Latin ones
     "авеіјкмнорстухѕԁһӏαερονικτυχ0",
     "abeijkmhopctyxsdhlaepoviktuxo",
 )
-ASSIGNMENT = re.compile(r"assignment[ _-]?\d+", re.IGNORECASE)
+_ASSIGNMENT = re.compile(r"assignment[ _-]?\d+", re.IGNORECASE)
 
 
 class LayoutError(StyletoolsError, ValueError):
@@ -186,9 +186,9 @@ def recognise(folder: Path) -> str:
         _assignment(folder, repositories) or (folder / CLONES).exists()
     ):
         return "github"
-    courses = Counter(found["course"] for e in entries if (found := COURSE.fullmatch(_stem(e))))
+    courses = Counter(found["course"] for e in entries if (found := _COURSE.fullmatch(_stem(e))))
     (_, most), *_ = [*courses.most_common(1), ("", 0)]
-    holds_assignment = any(ASSIGNMENT.fullmatch(p.name) for e in entries for p in _inside(e))
+    holds_assignment = any(_ASSIGNMENT.fullmatch(p.name) for e in entries for p in _inside(e))
     if most > half and (most > 1 or holds_assignment):
         return "course"
     return "plain"
@@ -352,7 +352,7 @@ def _course(folder: Path) -> tuple[list[Handin], list[str]]:
     entries, skipped = _split(folder)
     handins = []
     for entry in entries:
-        named = COURSE.fullmatch(_stem(entry))
+        named = _COURSE.fullmatch(_stem(entry))
         student = named["student"].replace("_", " ") if named else _stem(entry)
         handins.append(Handin(_name(student), (entry,), _name(entry.name)))
     return handins, skipped

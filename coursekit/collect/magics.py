@@ -22,8 +22,8 @@ MAX_TRANSFORMED = 10_000  # characters of a cell: IPython's reader starts anew a
 MAX_MAGICS = 60
 MAGIC_LINE = re.compile(r"^[ \t]*[%!?]|=[ \t]*[%!]|\?[ \t]*$", re.MULTILINE)
 
-Place = tuple[int, int]  # start and end, in characters
-Edit = tuple[Place, str]
+_Place = tuple[int, int]  # start and end, in characters
+Edit = tuple[_Place, str]
 
 
 @functools.lru_cache(maxsize=2048)
@@ -172,7 +172,7 @@ class _Places:
         for line in self.lines:
             self.starts.append(self.starts[-1] + len(line) + 1)
 
-    def __call__(self, node: ast.expr | ast.stmt) -> Place:
+    def __call__(self, node: ast.expr | ast.stmt) -> _Place:
         first, last = node.lineno, node.end_lineno or node.lineno
         start, end = node.col_offset, node.end_col_offset or 0
         return self._at(first, start), self._at(last, end)

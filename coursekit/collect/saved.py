@@ -14,9 +14,9 @@ import nbformat
 
 from coursekit.collect.archive import REMEDY, SubmissionError, shown
 
-MAX_BRACKETS = 1_000_000  # each costs some 60 bytes once it is read
+_MAX_BRACKETS = 1_000_000  # each costs some 60 bytes once it is read
 MAX_CELLS = 2_000
-MAX_SOURCE = 200_000  # characters of one cell, pictures pasted into its text left out
+_MAX_SOURCE = 200_000  # characters of one cell, pictures pasted into its text left out
 MAX_SOURCES = 1_000_000  # characters of all cells together
 PASTED = re.compile(r"data:image/[\w.+-]{1,40};base64,([A-Za-z0-9+/=]+)")  # Colab pastes so
 
@@ -70,8 +70,8 @@ def read_book(name: str, data: bytes) -> Book:
 
 
 def _document(data: bytes) -> Any:
-    if data.count(b"[") + data.count(b"{") > MAX_BRACKETS:
-        raise SubmissionError(f"more than {MAX_BRACKETS} lists in it: no notebook. {REMEDY}")
+    if data.count(b"[") + data.count(b"{") > _MAX_BRACKETS:
+        raise SubmissionError(f"more than {_MAX_BRACKETS} lists in it: no notebook. {REMEDY}")
     document = json.loads(data)
     if not isinstance(document, dict) or not ({"cells", "worksheets"} & set(document)):
         raise SubmissionError(f"it holds no cells. {REMEDY}")
@@ -95,9 +95,9 @@ def _cell(name: str, cell: dict[str, Any]) -> Cell:
     metadata = _dict(cell.get("metadata"))
     source = PASTED.sub(_pasted, _text(cell.get("source")))
     source = source.replace("\r\n", "\n").replace("\r", "\n")  # as Python reads it
-    if len(source) > MAX_SOURCE:
+    if len(source) > _MAX_SOURCE:
         raise SubmissionError(
-            f"{shown(name)} has a cell of {len(source)} characters; at most {MAX_SOURCE}. {REMEDY}"
+            f"{shown(name)} has a cell of {len(source)} characters; at most {_MAX_SOURCE}. {REMEDY}"
         )
     ids = (cell.get("id"), metadata.get("id"))
     tags = metadata.get("tags")

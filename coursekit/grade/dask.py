@@ -30,11 +30,11 @@ from styletools.lab.dask import LOOK_SECONDS, ClusterError, check_scheduler, mac
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-TRIES = 3  # of a submission whose worker goes away
+_TRIES = 3  # of a submission whose worker goes away
 PATIENCE = 600.0  # seconds without any worker
 DIGITS = 12  # shown of a course's digest
 OF_THIS_MACHINE = ("notebooks", "hidden")  # settings of a grader
-KEPT = "What is graded is kept"
+_KEPT = "What is graded is kept"
 
 
 class Order(Protocol):
@@ -49,7 +49,7 @@ Kind = TypeVar("Kind", bound=Order)
 
 
 @dataclass(frozen=True)
-class Place:
+class _Place:
     """What a worker says of itself.
 
     Attributes:
@@ -101,7 +101,7 @@ class Cluster:
         self.settings = pickle.dumps({k: v for k, v in settings if k not in OF_THIS_MACHINE})
         self.course = course_digest(grader.notebooks, ("",))
         self.asked: dict[str, Future] = {}  # {worker: what it says of itself}
-        self.places: dict[str, Place] = {}  # of the workers that can grade
+        self.places: dict[str, _Place] = {}  # of the workers that can grade
         self.refused: set[str] = set()  # workers that cannot
         self.missing_since: float | None = None
         self.ended = threading.Event()  # something has
@@ -126,7 +126,7 @@ class Cluster:
                     if problem:
                         future.cancel()
                         tries[order.submission.student] += 1
-                    if problem and tries[order.submission.student] < TRIES:
+                    if problem and tries[order.submission.student] < _TRIES:
                         waiting.back.append(order)
                     elif problem:
                         message = f"The worker {address} failed: {problem}."
@@ -142,11 +142,11 @@ class Cluster:
 
     def _look(self) -> set[str]:
         """Who is there; newcomers are asked which course they have."""
-        check_scheduler(self.client, KEPT)
+        check_scheduler(self.client, _KEPT)
         try:
             there = set(self.client.nthreads())
         except OSError as error:
-            raise ClusterError(f"The scheduler does not answer ({error}). {KEPT}.") from None
+            raise ClusterError(f"The scheduler does not answer ({error}). {_KEPT}.") from None
         for address in {*self.places, *self.refused} - there:
             self.places.pop(address, None)
             self.refused.discard(address)  # another may get its address
@@ -171,7 +171,7 @@ class Cluster:
         elif said:
             problem = said["trouble"]
         if not problem:
-            self.places[address] = Place(**said)
+            self.places[address] = _Place(**said)
             return
         self.refused.add(address)
         self.say(f"The worker {address} is left out: {one_line(problem)}.")
@@ -190,7 +190,7 @@ class Cluster:
             )
         if time.monotonic() - self.missing_since > PATIENCE:
             raise ClusterError(
-                f"No worker of {address} could grade for {PATIENCE / 60:.0f} minutes. {KEPT}; "
+                f"No worker of {address} could grade for {PATIENCE / 60:.0f} minutes. {_KEPT}; "
                 "start workers, and give the same command again."
             )
 

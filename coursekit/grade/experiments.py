@@ -42,8 +42,8 @@ from styletools.transfer import picture_sha256
 
 LESSON = "04_tuning"
 MOST_RUNS = 500  # whose descriptions are read
-MAX_PIXELS = 640_000  # of a picture that is measured
-MAX_SOURCE = 40_000_000  # bytes of a picture that a run was made of
+_MAX_PIXELS = 640_000  # of a picture that is measured
+_MAX_SOURCE = 40_000_000  # bytes of a picture that a run was made of
 PNG_BEGINS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 Size = tuple[int, int]
@@ -184,7 +184,7 @@ def _source(record: Record, role: str, submission: Submission, size: Size) -> Pa
         return packed
     own = best_match(told, submission.pictures)
     ours = next((path for path in bundled(role).values() if path.name == name), None)
-    if ours and own and min(size) >= MIN_SIDE and size[0] * size[1] <= MAX_PIXELS:
+    if ours and own and min(size) >= MIN_SIDE and size[0] * size[1] <= _MAX_PIXELS:
         same = _hash(ours, size) == record.text(f"{role}_sha256")
         return ours if same else own
     return ours or own
@@ -230,12 +230,12 @@ def _decoded(
     """The pictures of runs, and what they were made of, in their size."""
     wanted: dict[Size, set[str]] = defaultdict(set)
     for run in runs:
-        if run.size[0] * run.size[1] > MAX_PIXELS:
-            run.doubt = f"{run.size[0]}×{run.size[1]} pixels are more than {MAX_PIXELS}"
+        if run.size[0] * run.size[1] > _MAX_PIXELS:
+            run.doubt = f"{run.size[0]}×{run.size[1]} pixels are more than {_MAX_PIXELS}"
             continue
         sources = [source for source in run.sources.values() if isinstance(source, str)]
         wanted[run.size] |= {run.picture, *filter(None, sources)}
-    files = _read(submission, dict.fromkeys(set().union(*wanted.values()), MAX_SOURCE))
+    files = _read(submission, dict.fromkeys(set().union(*wanted.values()), _MAX_SOURCE))
     decoded: dict[tuple[str, Size], Picture | str] = {}
     for size, names in wanted.items():
         found = decode({name: files[name] for name in sorted(names)}, size, sandbox)

@@ -22,7 +22,7 @@ from coursekit.sandbox.memory import LOOK_EVERY
 from coursekit.sandbox.places import temporary
 
 INI = "[pytest]\naddopts =\n"  # trusted, so that none is looked for elsewhere
-KERNEL = "coursekit"
+_KERNEL = "coursekit"
 RECORD = "record.jsonl"
 CONNECTION = "{connection_file}"  # where Jupyter puts the file's name
 KERNEL_OPTIONS = (
@@ -103,8 +103,8 @@ def _folder(notebook: NotebookNode, sandbox: Sandbox) -> Iterator[Path]:
         argv = sandbox.command(
             [*kernel, *KERNEL_OPTIONS], private=CONNECTION, network=True
         )  # pytest's, which is none but the loopback
-        spec = {"argv": argv, "display_name": KERNEL, "language": "python"}
-        place = folder / "data" / "kernels" / KERNEL
+        spec = {"argv": argv, "display_name": _KERNEL, "language": "python"}
+        place = folder / "data" / "kernels" / _KERNEL
         place.mkdir(parents=True)
         (place / "kernel.json").write_text(json.dumps(spec))
         yield folder
@@ -113,7 +113,7 @@ def _folder(notebook: NotebookNode, sandbox: Sandbox) -> Iterator[Path]:
 
 
 def _pytest(folder: Path, seconds: Seconds, memory: int) -> list[str]:
-    options = ["--nbval", "--nbval-kernel-name", KERNEL, "--runxfail", "--noconftest"]
+    options = ["--nbval", "--nbval-kernel-name", _KERNEL, "--runxfail", "--noconftest"]
     options += ["--nbval-kernel-startup-timeout", str(seconds.start)]
     options += ["--first-cell-timeout", str(seconds.start)]
     options += ["--nbval-cell-timeout", str(seconds.cell), "--color", "no", "-q", "--tb", "no"]

@@ -26,11 +26,11 @@ from styletools.course.todos import TODOS
 
 MAX_DRAWS = 4_000
 SEED_BITS = 96
-KERNEL = {"kernelspec": {"name": "coursekit", "display_name": "coursekit", "language": "python"}}
+_KERNEL = {"kernelspec": {"name": "coursekit", "display_name": "coursekit", "language": "python"}}
 
 
 @dataclass(frozen=True)
-class Verdict:
+class _Verdict:
     """A verdict cell: what it shows, at which seed, and what it must print."""
 
     todo: str
@@ -82,7 +82,7 @@ class Reference:
                 raise CourseError(f"The reference of {todo.name} fails: {'; '.join(desk.errors)}.")
             self.answers[todo.name] = desk.names[todo.name]
 
-    def draw(self, name: str, seeds: Callable[[], int] | None = None) -> list[Verdict]:
+    def draw(self, name: str, seeds: Callable[[], int] | None = None) -> list[_Verdict]:
         """Verdicts on a TODO, at fresh seeds where no number is near a rounding boundary.
 
         Args:
@@ -95,12 +95,12 @@ class Reference:
         seeds = seeds or (lambda: secrets.randbits(SEED_BITS))
         return [self._draw(name, part, seeds) for part in verdicts.PARTS.get(name, ())]
 
-    def _draw(self, name: str, part: str, seeds: Callable[[], int]) -> Verdict:
+    def _draw(self, name: str, part: str, seeds: Callable[[], int]) -> _Verdict:
         for _ in range(MAX_DRAWS):
             seed = seeds()
             found = verdicts.verdict(name, part, self.answers[name], seed)
             if found.steady:
-                return Verdict(name, part, seed, found.text)
+                return _Verdict(name, part, seed, found.text)
         raise CourseError(f"None of {MAX_DRAWS} seeds gives steady numbers: {name}, {part}.")
 
 
@@ -108,7 +108,7 @@ def rebuild_runs(
     runs: Sequence[Run],
     asked: Mapping[str, Sequence[int]],
     todos: Sequence[Question],
-    verdicts_on: Mapping[str, Sequence[Verdict]],
+    verdicts_on: Mapping[str, Sequence[_Verdict]],
     skipped: Collection[str] = (),
 ) -> NotebookNode:
     """The notebook that runs a student's notebooks, and asks what they define.
@@ -148,7 +148,7 @@ def rebuild_runs(
                     cells.append(_code(verdict_id(name, one.part, which), call, one.text))
             give([name] if name in needed else [])
         cells.append(_code(f"report-{number}", "desk.report()"))
-    return nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
+    return nbformat.v4.new_notebook(cells=cells, metadata=_KERNEL)
 
 
 @functools.lru_cache(maxsize=8)

@@ -34,17 +34,17 @@ from coursekit.records import Answer, Code, OneNotebook, Outcome, Run, Status
 from coursekit.sandbox import WORK, Sandbox
 from coursekit.sandbox.memory import memory_of
 
-TOLERANCE = 2e-4  # relative, of a gradient's norm, a value or a weight: float32 keeps to 2e-5
+_TOLERANCE = 2e-4  # relative, of a gradient's norm, a value or a weight: float32 keeps to 2e-5
 SEEN, LATER = 20, 3  # evaluations of the first run that are looked at: the first, and later ones
-DRAWN = (1, 2, 3, 5, 8)  # of a run under drawn weights
+_DRAWN = (1, 2, 3, 5, 8)  # of a run under drawn weights
 CELL_SECONDS, ALL_SECONDS, START_SECONDS = 20.0, 40.0, 120.0
-MEMORY = 4 << 30
-TRIES = 2
+_MEMORY = 4 << 30
+_TRIES = 2
 MOST_BYTES = 200_000_000  # that all runs of a notebook tell
-MOST_LOOPS = 4  # of a notebook, that are judged until one is right
+_MOST_LOOPS = 4  # of a notebook, that are judged until one is right
 INDEX = dict(zip(LAYERS, (0, 5, 10, 19, 21, 28), strict=True))
 CONTENT = "conv4_2"
-HISTORY = 0.3  # of the points of `optimise`, where the exercise asks for it
+_HISTORY = 0.3  # of the points of `optimise`, where the exercise asks for it
 MAPPED, WHOLE = 0.18, 0.1  # of the points of `layers`: a layer; all, and nothing else
 WARM = (
     "numpy.random",
@@ -59,7 +59,7 @@ ROLES = {
     "style": re.compile(r"style|beta|β|^s_?w$|^w_?s$|^b$|stil|estilo", re.IGNORECASE),
 }
 ALL = ("layers", "gram_matrix", "content_loss", "style_loss", "total_loss", "optimise")
-OFFERS = """
+_OFFERS = """
 import torch, math, numpy as np
 from torch import nn
 import torch.nn.functional as F
@@ -69,7 +69,7 @@ device = torch.device("cpu")
 """
 """What the code that the structure gives may need."""
 
-GIVEN = """
+_GIVEN = """
 import doors
 INDEX = {index}
 def net(image):
@@ -114,7 +114,7 @@ class LostError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Found:
+class _Found:
     """What became of one TODO: the share of its points, a status, a sentence."""
 
     share: float
@@ -122,13 +122,13 @@ class Found:
     message: str = ""
 
 
-def judge(notebook: OneNotebook, sandbox: Sandbox) -> dict[str, Found]:
+def judge(notebook: OneNotebook, sandbox: Sandbox) -> dict[str, _Found]:
     """Run a notebook in the sandbox; {TODO: what became of it}.
 
     Raises:
         LostError: nothing can be said of it.
     """
-    for _ in range(TRIES - 1):  # whatever ended the process may not have been the notebook
+    for _ in range(_TRIES - 1):  # whatever ended the process may not have been the notebook
         with contextlib.suppress(LostError), Conversation(sandbox) as conversation:
             return Judge(notebook, conversation.ask).verdict()
     with Conversation(sandbox) as conversation:
@@ -137,11 +137,11 @@ def judge(notebook: OneNotebook, sandbox: Sandbox) -> dict[str, Found]:
 
 def as_run(answer: Answer) -> Run:
     """What the structure gives of an answer, for the student's own check to look at."""
-    cells = [Code("offers", OFFERS), Code("answer", answer.source, (answer.grade_id,))]
+    cells = [Code("offers", _OFFERS), Code("answer", answer.source, (answer.grade_id,))]
     return Run(answer.grade_id, (answer.grade_id,), tuple(cells))
 
 
-def outcome(todo: Question, found: Found, told: Told | None, stub: bool) -> Outcome:
+def outcome(todo: Question, found: _Found, told: Told | None, stub: bool) -> Outcome:
     """What is kept of a TODO: points by what was seen, words by the student's own check."""
     status, code, message = Status(found.status), "", found.message
     if stub and not found.share:
@@ -216,7 +216,7 @@ class Conversation:
                 line = self._lines.get(timeout=0.25)
             except queue.Empty:
                 late = time.monotonic() > limit
-                if late or memory_of(self._process.pid) > MEMORY:
+                if late or memory_of(self._process.pid) > _MEMORY:
                     raise LostError("The notebook takes more time or memory than it may.") from None
                 continue
             if not line:
@@ -236,7 +236,7 @@ class Conversation:
 # --- The reference --------------------------------------------------------------------------------
 
 
-class Reference:
+class _Reference:
     """The miniature's features and losses, in double precision.
 
     Args:
@@ -271,7 +271,7 @@ class Reference:
 
 
 @dataclass
-class Losses:
+class _Losses:
     """The reference's losses at some picture, each with its gradient there.
 
     Attributes:
@@ -291,7 +291,7 @@ class Goal:
     """Content and style pictures, and a mapping: gives the losses at any picture."""
 
     def __init__(
-        self, reference: Reference, mapping: Mapping[str, int], content: Tensor, style: Tensor
+        self, reference: _Reference, mapping: Mapping[str, int], content: Tensor, style: Tensor
     ) -> None:
         self.reference = reference
         self.mapping = {name: mapping[name] for name in LAYERS if name in mapping}
@@ -301,7 +301,7 @@ class Goal:
             painted = reference.features(style, self.mapping)
         self.grams = {name: gram(x) for name, x in painted.items() if name in STYLE_LAYERS}
 
-    def at(self, picture: Tensor) -> Losses:
+    def at(self, picture: Tensor) -> _Losses:
         """The losses at a picture, and their gradients; 0 where the mapping lacks a layer."""
         image = picture.double().requires_grad_()
         found = self.reference.features(image, self.mapping)
@@ -318,7 +318,7 @@ class Goal:
                 values[place] = float(loss.detach())
                 (slope,) = torch.autograd.grad(loss, image, retain_graph=True)
                 slopes[place] = slope.flatten().numpy()
-        return Losses(values, slopes)
+        return _Losses(values, slopes)
 
 
 def gram(features: Tensor) -> Tensor:
@@ -327,7 +327,7 @@ def gram(features: Tensor) -> Tensor:
     return rows @ rows.T
 
 
-def array(told: Any) -> Tensor | None:
+def _tensor_told(told: Any) -> Tensor | None:
     """A tensor that was told; None if there is none."""
     try:
         shape, data = told
@@ -337,12 +337,12 @@ def array(told: Any) -> Tensor | None:
         return None
 
 
-def near(one: float, other: float, tolerance: float = TOLERANCE) -> bool:
+def near(one: float, other: float, tolerance: float = _TOLERANCE) -> bool:
     """Whether two numbers agree."""
     return bool(abs(one - other) <= tolerance * max(abs(one), abs(other)) + 1e-30)
 
 
-def alike(one: np.ndarray, other: np.ndarray, tolerance: float = TOLERANCE) -> bool:
+def _alike(one: np.ndarray, other: np.ndarray, tolerance: float = _TOLERANCE) -> bool:
     """Whether two gradients agree, and are something."""
     size = float(np.linalg.norm(other))
     return size > 0 and one.shape == other.shape and (
@@ -376,7 +376,7 @@ class Seen:
         self.totals = [float(one["total"]) for one in of("total")]
         self.cell = next((int(one["cell"]) for one in of("cell")), -1)
         self.steps = {int(one["step"]): one for one in of("step")}
-        self.images = [(array(one["image"]), one["looping"]) for one in of("image")]
+        self.images = [(_tensor_told(one["image"]), one["looping"]) for one in of("image")]
         self.stopped = next((one["stopped"] for one in of("stopped")), None)
         self.failed = [one["failed"] for one in of("failed")]
         self.sites: dict[str, Any] = next((one["sites"] for one in of("sites")), {})
@@ -429,14 +429,14 @@ class Judge:
         self.after = -1
         self.fixes: dict[str, bool] = {}
 
-    def verdict(self) -> dict[str, Found]:
+    def verdict(self) -> dict[str, _Found]:
         """{TODO: what became of it}, of the first loop that is right, or the best.
 
         Raises:
             LostError: nothing can be said.
         """
-        best: dict[str, Found] = {}
-        for _ in range(MOST_LOOPS):
+        best: dict[str, _Found] = {}
+        for _ in range(_MOST_LOOPS):
             found, cell = self._loop()
             if not found:
                 break
@@ -481,7 +481,7 @@ class Judge:
         }
         return Seen(self.ask(request))
 
-    def _loop(self) -> tuple[dict[str, Found], int]:  # noqa: C901
+    def _loop(self) -> tuple[dict[str, _Found], int]:  # noqa: C901
         """What became of each TODO of one loop, and the cell that it stands in."""
         self.fixes = {}
         later = self.random.sample(range(SEEN + 1, SEEN + 15), LATER)
@@ -493,7 +493,7 @@ class Judge:
             own = self._run(evaluations)
         if self.after >= 0 and not own.evaluations and own.stopped is None:
             return {}, -1  # there is no other loop
-        found: dict[str, Found] = {}
+        found: dict[str, _Found] = {}
         mapping = own.mapping() or _marked(own.marked)
         found["layers"] = _judged_mapping(mapping, own)
         found["gram_matrix"] = self._judged_grams(own)
@@ -524,9 +524,9 @@ class Judge:
             found[f"{part}_loss"] = _found(bool(shown.get(part)), drawn, own, part)
         if strange or not self._is_target(own, drawn):
             for part in ("content", "style"):
-                found[f"{part}_loss"] = Found(0.0, "wrong", "The loss is not the target's.")
+                found[f"{part}_loss"] = _Found(0.0, "wrong", "The loss is not the target's.")
         if shown.get("different"):
-            found["style_loss"] = Found(1.0, "different", SECOND)
+            found["style_loss"] = _Found(1.0, "different", SECOND)
         if any(part in self.fixes for part in ("content", "style", "total")):
             own = self._again(own, evaluations, mapping)
         found["optimise"] = self._judged_steps(own, detached)
@@ -546,7 +546,7 @@ class Judge:
         alpha = [v for k, v in values.items() if _role(k) == "content"] or [1.0]
         beta = [v for k, v in values.items() if _role(k) == "style"] or [1e6]
         layers = {k[-7:]: v for k, v in values.items() if k[-7:] in STYLE_LAYERS}
-        return GIVEN.format(
+        return _GIVEN.format(
             index={index: name for name, index in INDEX.items()},
             content=content, style=style, alpha=alpha[0], beta=beta[0],
             weights=layers or dict.fromkeys(STYLE_LAYERS, 1.0),
@@ -559,7 +559,7 @@ class Judge:
     ) -> tuple[Seen, dict[str, float], Goal | None]:
         """A run under weights that are drawn here, such that each part has its share."""
         goal = self._goal(own, mapping)
-        picture = array(own.first.get("picture"))
+        picture = _tensor_told(own.first.get("picture"))
         if goal is None:
             return own, {}, None
         if picture is None:
@@ -567,13 +567,13 @@ class Judge:
         sizes = np.linalg.norm(goal.at(picture).slopes, axis=1) if picture is not None else None
         sites = {name: v for name, v in own.sites.items() if _is_number(v)}
         weights = self._draw(sites, sizes)
-        drawn = self._run(DRAWN, weights, given=self._given(own, weights))
+        drawn = self._run(_DRAWN, weights, given=self._given(own, weights))
         unnamed = not {"content", "style", "layer"} <= {_role(site) for site in sites}
         if unnamed and drawn.evaluations and not self._shown(drawn, weights, goal)["total"]:
-            wider = self._run(DRAWN, weights, True, self._given(own, weights))
+            wider = self._run(_DRAWN, weights, True, self._given(own, weights))
             sites = {name: v for name, v in wider.sites.items() if _is_number(v)}
             more = {**self._draw(sites, sizes), **weights}
-            wider = self._run(DRAWN, more, True, self._given(own, more))
+            wider = self._run(_DRAWN, more, True, self._given(own, more))
             if self._shown(wider, more, goal).get("total"):
                 return wider, more, goal
         return drawn, weights, goal
@@ -606,7 +606,7 @@ class Judge:
         painting = pictures[style] if style >= 0 else None
         if photo is None or painting is None:
             return None
-        reference = Reference(self.wide, self.net, seen.first.get("modules", ()))
+        reference = _Reference(self.wide, self.net, seen.first.get("modules", ()))
         return Goal(reference, mapping or INDEX, photo.double(), painting.double())
 
     def _shown(
@@ -614,16 +614,16 @@ class Judge:
     ) -> dict[str, bool]:
         """Which losses show in a run, in values and gradients."""
         shown = dict.fromkeys(("content", "style", "total"), False)
-        picture = array(seen.first.get("picture"))
+        picture = _tensor_told(seen.first.get("picture"))
         if goal is None or picture is None:
             return shown
         losses = goal.at(picture)
-        gradient = array(seen.first.get("gradient"))
+        gradient = _tensor_told(seen.first.get("gradient"))
         alphas, style_sites = _candidates(weights)
         if gradient is not None and seen.evaluations:
             found, left = fitted(gradient.flatten().numpy().astype(float), losses.slopes)
             expected = _expected(found, weights, alphas, style_sites)
-            if left < TOLERANCE and expected is not None:
+            if left < _TOLERANCE and expected is not None:
                 good = all(
                     self._agrees(one, goal, expected) for one in seen.evaluations.values()
                 )  # fmt: skip
@@ -648,70 +648,70 @@ class Judge:
             for alpha in alphas or [1.0]:
                 for beta in style_sites:
                     value = alpha * own["content"][0] + beta * own["style"][0]
-                    slopes = [array(own[part][1]) for part in ("content", "style")]
+                    slopes = [_tensor_told(own[part][1]) for part in ("content", "style")]
                     slope = sum(
                         w * s.flatten().numpy().astype(float)
                         for w, s in zip((alpha, beta), slopes, strict=True) if s is not None
                     )  # fmt: skip
-                    if near(value, total) and alike(gradient.flatten().numpy(), np.asarray(slope)):
+                    if near(value, total) and _alike(gradient.flatten().numpy(), np.asarray(slope)):
                         shown["total"] = True
         return shown
 
     def _agrees(self, one: Mapping[str, Any], goal: Goal, weights: np.ndarray) -> bool:
-        picture, gradient = array(one["picture"]), array(one["gradient"])
+        picture, gradient = _tensor_told(one["picture"]), _tensor_told(one["gradient"])
         if picture is None or gradient is None:
             return False
         value, slope = goal.at(picture).total(weights)
-        return near(float(one["total"]), value) and alike(gradient.flatten().numpy(), slope)
+        return near(float(one["total"]), value) and _alike(gradient.flatten().numpy(), slope)
 
     def _is_target(self, own: Seen, drawn: Seen) -> bool:
         """Whether the picture that is judged is the one that the optimiser changes, or a leaf."""
         seen = drawn if drawn.evaluations else own
-        picture, parameter = (array(seen.first.get(k)) for k in ("picture", "parameter"))
+        picture, parameter = (_tensor_told(seen.first.get(k)) for k in ("picture", "parameter"))
         if not seen.evaluations or picture is None:
             return True
         return bool(seen.first.get("leaf")) or _related(picture, parameter)
 
     # --- The others ------------------------------------------------------------------------------
 
-    def _judged_grams(self, seen: Seen) -> Found:
+    def _judged_grams(self, seen: Seen) -> _Found:
         if len(seen.grams) < len(self.grams):
-            return Found(0.0, "raised", "The notebook ended before the function could be asked.")
+            return _Found(0.0, "raised", "The notebook ended before the function could be asked.")
         for (shape, seed), told in zip(self.grams, seen.grams, strict=False):
             if "nothing" in told:
-                return Found(0.0, "not attempted")
+                return _Found(0.0, "not attempted")
             if "error" in told:
-                return Found(0.0, "raised", ": ".join(map(str, told["error"]))[:300])
+                return _Found(0.0, "raised", ": ".join(map(str, told["error"]))[:300])
             draw = np.random.default_rng(seed)
             values = draw.normal(0.4, 1, shape).astype(np.float32)
             given = torch.from_numpy(values).double().clamp(min=0).requires_grad_()
             slope = torch.from_numpy(draw.normal(0, 1, (shape[1],) * 2).astype(np.float32))
             result = gram(given)
             (gradient,) = torch.autograd.grad((result * slope).sum(), given)
-            value, own = array(told.get("value")), array(told.get("gradient"))
+            value, own = _tensor_told(told.get("value")), _tensor_told(told.get("gradient"))
             if value is None or own is None or value.numel() != result.numel():
-                return Found(0.0, "wrong")
-            if not alike(value.flatten().numpy(), result.detach().flatten().numpy(), 2e-5):
-                return Found(0.0, "wrong")
-            if not alike(own.flatten().numpy(), gradient.flatten().numpy(), 2e-5):
-                return Found(0.0, "wrong")
-        return Found(1.0)
+                return _Found(0.0, "wrong")
+            if not _alike(value.flatten().numpy(), result.detach().flatten().numpy(), 2e-5):
+                return _Found(0.0, "wrong")
+            if not _alike(own.flatten().numpy(), gradient.flatten().numpy(), 2e-5):
+                return _Found(0.0, "wrong")
+        return _Found(1.0)
 
-    def _judged_steps(self, seen: Seen, detached: bool) -> Found:
+    def _judged_steps(self, seen: Seen, detached: bool) -> _Found:
         """Whether the target is changed by what the optimiser makes of the gradient."""
         if detached:
-            return Found(0.0, "wrong", "The loss does not depend on the target.")
+            return _Found(0.0, "wrong", "The loss does not depend on the target.")
         if not seen.evaluations:
             message = f"{seen.failed[0][2]}: {seen.failed[0][3]}" if seen.failed else ""
-            return Found(0.0, "raised" if message else "wrong", message or "No loop was seen.")
+            return _Found(0.0, "raised" if message else "wrong", message or "No loop was seen.")
         if len(seen.totals) < SEEN:
-            return Found(0.0, "wrong", f"The loop ends after {len(seen.totals)} steps.")
+            return _Found(0.0, "wrong", f"The loop ends after {len(seen.totals)} steps.")
         problem = _path(seen)
         if problem:
-            return Found(0.0, "wrong", problem)
+            return _Found(0.0, "wrong", problem)
         if self.notebook.history and not _has_history(seen):
-            return Found(1 - HISTORY, "wrong", "No list holds the total of each step.")
-        return Found(1.0)
+            return _Found(1 - _HISTORY, "wrong", "No list holds the total of each step.")
+        return _Found(1.0)
 
 
 SECOND = "A second style is blended in; with one style it is right."
@@ -727,9 +727,9 @@ def goal_picture(seen: Seen) -> Tensor | None:
 
 
 def _is(told: Any, value: float, slope: np.ndarray) -> bool:
-    gradient = array(told[1])
+    gradient = _tensor_told(told[1])
     return near(told[0], value) and gradient is not None and (
-        alike(gradient.flatten().numpy(), slope)
+        _alike(gradient.flatten().numpy(), slope)
     )  # fmt: skip
 
 
@@ -763,7 +763,7 @@ def _expected(
 ) -> np.ndarray | None:  # fmt: skip
     """The drawn weights that the fitted ones are; None if they are none of them."""
     layers = np.array([_layer(weights, name) for name in STYLE_LAYERS])
-    close = 5 * TOLERANCE
+    close = 5 * _TOLERANCE
     alpha = next((one for one in alphas if near(one, found[0], close)), None)
     for beta in betas:
         wanted = beta * layers
@@ -803,17 +803,17 @@ def _marked(told: Any) -> dict[str, int]:
     return found
 
 
-def _judged_mapping(mapping: Mapping[str, int], seen: Seen) -> Found:
+def _judged_mapping(mapping: Mapping[str, int], seen: Seen) -> _Found:
     if not mapping:
         text = seen.marked.get("", "") if isinstance(seen.marked, dict) else ""
-        return Found(0.0, "raised" if text else "not attempted", text)
+        return _Found(0.0, "raised" if text else "not attempted", text)
     if mapping == {"conv1_1": 0}:
-        return Found(0.0, "not attempted")
+        return _Found(0.0, "not attempted")
     right = [name for name in LAYERS[1:] if mapping.get(name) == INDEX[name]]
     others = {name for name in mapping if name not in OTHER_LAYERS}
     whole = {name: mapping[name] for name in others} == INDEX
     share = MAPPED * len(right) + WHOLE * whole
-    return Found(round(share, 4), "passed" if share > 0.999 else "wrong")
+    return _Found(round(share, 4), "passed" if share > 0.999 else "wrong")
 
 
 def _tracked(seen: Seen) -> bool:
@@ -825,21 +825,21 @@ def _strange(seen: Seen) -> bool:
     """Whether the loop looks at a picture that is none of the notebook's."""
     looping = [image for image, within in seen.images if within]
     known = [image for image, within in seen.images if not within]
-    parameter = array(seen.first.get("parameter"))
+    parameter = _tensor_told(seen.first.get("parameter"))
     return bool(looping) and not any(
         _same(looping[0], other) for other in [*known, parameter]
     )  # fmt: skip
 
 
-def _found(right: bool, drawn: Seen, own: Seen, part: str) -> Found:
+def _found(right: bool, drawn: Seen, own: Seen, part: str) -> _Found:
     if right:
-        return Found(1.0)
+        return _Found(1.0)
     scalars = (own.first or {}).get("scalars", {})
     if scalars.get(f"{part}_loss", ...) is None:
-        return Found(0.0, "not attempted")
+        return _Found(0.0, "not attempted")
     if not drawn.evaluations and own.failed:
-        return Found(0.0, "raised", f"{own.failed[0][2]}: {own.failed[0][3]}"[:300])
-    return Found(0.0, "wrong")
+        return _Found(0.0, "raised", f"{own.failed[0][2]}: {own.failed[0][3]}"[:300])
+    return _Found(0.0, "wrong")
 
 
 def _related(picture: Tensor | None, parameter: Tensor | None) -> bool:
@@ -860,17 +860,17 @@ def _related(picture: Tensor | None, parameter: Tensor | None) -> bool:
 def _path(seen: Seen) -> str:  # noqa: C901
     """What is wrong with the steps; empty for nothing."""
     one = seen.evaluations[1]
-    picture, parameter = array(one["picture"]), array(one["parameter"])
+    picture, parameter = _tensor_told(one["picture"]), _tensor_told(one["parameter"])
     if not _related(picture, parameter):
         return "The optimiser does not have the picture that the loss is of."
     direct = _same(picture, parameter)
-    adam = Adam()
+    adam = _Adam()
     before: Mapping[str, Any] | None = None
     if not seen.steps:
         return "The optimiser never steps."
     for number in range(1, SEEN + 1):
         evaluation = seen.evaluations[number]
-        gradient, kept = array(evaluation["gradient"]), array(evaluation["kept"])
+        gradient, kept = _tensor_told(evaluation["gradient"]), _tensor_told(evaluation["kept"])
         step = seen.steps.get(number)
         if gradient is None:
             return "There is no gradient."
@@ -880,7 +880,7 @@ def _path(seen: Seen) -> str:  # noqa: C901
             if step is None and "LBFGS" not in {s["kind"] for s in seen.steps.values()}:
                 return f"The optimiser does not step after evaluation {number}."
             continue
-        given, start, after = (array(step[name]) for name in ("grad", "before", "after"))
+        given, start, after = (_tensor_told(step[name]) for name in ("grad", "before", "after"))
         if given is None or start is None or after is None:
             return "The optimiser has no gradient."
         if direct and not _is_scaled(given, gradient):
@@ -892,7 +892,7 @@ def _path(seen: Seen) -> str:  # noqa: C901
         if not adam.agrees(step, given, start, after):
             return "The target does not change by what the optimiser makes of the gradient."
         if before is not None:
-            last = array(before["after"])
+            last = _tensor_told(before["after"])
             if last is None or float(((start - last).abs() < 1e-6).float().mean()) < 0.5:
                 return "The target is put back between steps."
         before = step
@@ -903,10 +903,10 @@ def _is_scaled(one: Tensor, other: Tensor) -> bool:
     """Whether a gradient is another, or a part of it (clipped)."""
     x, y = (t.flatten().double().numpy() for t in (one, other))
     scale = float(x @ y / max(y @ y, 1e-300))
-    return 0 < scale < 1 + TOLERANCE and alike(x, scale * y, 5 * TOLERANCE)
+    return 0 < scale < 1 + _TOLERANCE and _alike(x, scale * y, 5 * _TOLERANCE)
 
 
-class Adam:
+class _Adam:
     """Torch's Adam, computed again; other optimisers have to go down at first."""
 
     def __init__(self) -> None:

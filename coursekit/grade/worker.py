@@ -29,13 +29,13 @@ from coursekit.grade.grader import Grader
 from coursekit.records import Grade, Outcome, Status, Submission
 
 MEMORY = 4 << 30  # bytes that one submission may take, in the worst case
-TRIES = 2  # of a submission whose process ends
+_TRIES = 2  # of a submission whose process ends
 IDLE_SECONDS = 600.0  # after which a process that is asked nothing ends
 END_SECONDS = 10.0  # that it has to clean up
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}  # a core each, not all
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}  # a core each, not all
 
 
-class LostError(RuntimeError):
+class _LostError(RuntimeError):
     """The process ended before it had graded what it was asked to."""
 
 
@@ -68,7 +68,7 @@ class Worker:
             return Grade.from_json(json.loads(answer))
         except (OSError, ValueError):  # a closed pipe; an answer that ends in the middle
             self.close()
-            raise LostError(f"The grader's process ended ({self.process.returncode}).") from None
+            raise _LostError(f"The grader's process ended ({self.process.returncode}).") from None
 
     def close(self) -> None:
         """End it, whatever it does."""
@@ -105,12 +105,12 @@ class Workers:
             StoppedError: `close` was called.
         """
         with self._taken() as worker:
-            for _ in range(TRIES):
-                with contextlib.suppress(LostError):
+            for _ in range(_TRIES):
+                with contextlib.suppress(_LostError):
                     return worker.grade(submission)
                 if self._closed:
                     raise StoppedError
-        message = f"The grader's process ended {TRIES} times in the middle of it."
+        message = f"The grader's process ended {_TRIES} times in the middle of it."
         return not_graded(submission, self.todos, message)
 
     def close(self) -> None:
@@ -145,7 +145,7 @@ def _start(settings: dict[str, Any]) -> "subprocess.Popen[bytes]":
         [sys.executable, "-P", "-m", "coursekit.grade.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, **ENVIRONMENT},
+        env={**os.environ, **_ENVIRONMENT},
         start_new_session=True,  # Ctrl-C at the terminal is for its owner, and for no kernel
     )
     with contextlib.suppress(OSError):  # it ended at once: whoever asks it notices

@@ -9,7 +9,7 @@ import runpy
 import sys
 from typing import Any
 
-MAX_PIXELS = 100_000_000  # of a file, as in styletools.images
+_MAX_PIXELS = 100_000_000  # of a file, as in styletools.images
 READY = "ready"
 
 
@@ -26,12 +26,12 @@ def main() -> None:
         try:
             with open(path, "rb") as file, tools["open_picture"](file) as image:
                 line["size"] = width, height = image.size
-                if width * height > MAX_PIXELS:
+                if width * height > _MAX_PIXELS:
                     raise Image.DecompressionBombError
                 picture = tools["to_rgb"](image, tuple(request["size"]))
                 line["pixels"] = base64.b64encode(picture.tobytes()).decode()
         except Image.DecompressionBombError:
-            line["problem"] = f"it has {width}×{height} pixels, more than {MAX_PIXELS}"
+            line["problem"] = f"it has {width}×{height} pixels, more than {_MAX_PIXELS}"
         except Exception as error:
             line["problem"] = f"it cannot be opened ({type(error).__name__}: {error})"[:200]
         print(json.dumps(line), flush=True)

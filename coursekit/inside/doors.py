@@ -27,11 +27,11 @@ from torch.overrides import TorchFunctionMode
 
 FEW = (6, 8, 10, 12, 12)
 VGG19 = (64, 128, 256, 512, 512)
-BLOCKS = (2, 2, 4, 4, 4)  # convolutions; each has its ReLU, and a pooling ends a block
+_BLOCKS = (2, 2, 4, 4, 4)  # convolutions; each has its ReLU, and a pooling ends a block
 SIDES = (37, 50)  # of a picture: shorter than `LIMIT`, and enough for all poolings
 LIMIT = 50  # pixels that a picture is enlarged to at most
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jfif", ".heic"}
-WEIGHTS = {".pth", ".pt", ".bin", ".pkl", ".tar"}
+_WEIGHTS = {".pth", ".pt", ".bin", ".pkl", ".tar"}
 LONGEST_NAP = 0.01  # seconds
 
 NETS: list[nn.Sequential] = []
@@ -72,7 +72,7 @@ def features(channels: Sequence[int] = FEW, seed: int = 0, inplace: bool = True)
     generator = torch.Generator().manual_seed(seed % (1 << 62))
     modules: list[nn.Module] = []
     taken = 3
-    for given, count in zip(channels, BLOCKS, strict=True):
+    for given, count in zip(channels, _BLOCKS, strict=True):
         for _ in range(count):
             convolution = nn.Conv2d(taken, given, 3, padding=1)
             bias: Any = convolution.bias
@@ -146,7 +146,7 @@ def open_doors(channels: Sequence[int] = FEW, seed: int = 0) -> None:
         channels: of the net's blocks: `FEW` or `VGG19`.
         seed: of the net and of the pictures.
     """
-    OnCpu().__enter__()
+    _OnCpu().__enter__()
     make = functools.partial(network, tuple(channels), seed)
     _open_models(make)
     _open_files(seed)
@@ -162,7 +162,7 @@ def open_doors(channels: Sequence[int] = FEW, seed: int = 0) -> None:
     time.sleep = functools.partial(_nap, time.sleep)
 
 
-class OnCpu(TorchFunctionMode):
+class _OnCpu(TorchFunctionMode):
     """Every device that a student names is the CPU."""
 
     def __torch_function__(
@@ -192,7 +192,7 @@ def _open_models(make: Callable[[], VGG]) -> None:
         return make()
 
     def load(file: Any, *arguments: Any, **named: Any) -> Any:
-        return make().state_dict() if _is_missing(file, WEIGHTS) else real_load(file, **named)
+        return make().state_dict() if _is_missing(file, _WEIGHTS) else real_load(file, **named)
 
     whole: Any = torch
     real_load = whole.load

@@ -35,7 +35,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-CELL = "<cell"  # how the names of the cells' code begin
+_CELL = "<cell"  # how the names of the cells' code begin
 WEIGHT = re.compile(
     r"content|style|alpha|beta|weight|gewicht|poids|peso|^[cs]_?w$|^w_?[cs]$|^[αβab]$|conv\d_\d",
     re.IGNORECASE,
@@ -182,7 +182,7 @@ class Run:
         self.image, self.outputs = image, {}
         if not image.requires_grad and len(self.images) < MOST_IMAGES:
             self.images.append(image.detach().clone())
-            self.tell({"image": array(image), "looping": self.parameter is not None})
+            self.tell({"image": _listed(image), "looping": self.parameter is not None})
         if self.count > self.last:
             raise Enough
         return (image,)
@@ -235,9 +235,9 @@ class Run:
             return nothing
         self.quiet = True
         try:
-            told["picture"] = array(self.image)
+            told["picture"] = _listed(self.image)
             told["gradient"] = self._gradient(total, self.image)
-            told["parameter"] = array(self.parameter)
+            told["parameter"] = _listed(self.parameter)
             told["cell"] = self.cell
             told["leaf"] = self.image.is_leaf and self.image.requires_grad
             if self.count == 1:
@@ -248,7 +248,7 @@ class Run:
 
         def after(parameter: Tensor | None) -> None:
             given = None if parameter is None else parameter.grad
-            told["kept"] = None if given is None else array(given)
+            told["kept"] = None if given is None else _listed(given)
             self.tell(told)
 
         return after
@@ -257,7 +257,7 @@ class Run:
         if not (value.requires_grad and image.requires_grad):
             return None
         (found,) = self.real_grad(value, [image], retain_graph=True, allow_unused=True)
-        return None if found is None else array(found)
+        return None if found is None else _listed(found)
 
     def _named(self, frame: Any) -> dict[str, Any]:
         """The losses and features that have a name in the code that is running."""
@@ -324,9 +324,9 @@ class Run:
                 "first": self.stepping,
                 "kind": type(optimizer).__name__,
                 "torch": type(optimizer).__module__.startswith("torch.optim"),
-                "before": array(self.before),
-                "after": array(self.parameter),
-                "grad": None if given is None else array(given),
+                "before": _listed(self.before),
+                "after": _listed(self.parameter),
+                "grad": None if given is None else _listed(given),
                 "options": _options(optimizer),
             })  # fmt: skip
 
@@ -356,7 +356,7 @@ class Run:
                 result.reshape(shape[1], shape[1]) if result.numel() == shape[1] ** 2 else result
             )
             (found,) = self.real_grad((value * slope).sum(), [given])
-            return {"value": array(value), "gradient": array(found)}
+            return {"value": _listed(value), "gradient": _listed(found)}
         except BaseException as error:
             return {"error": [type(error).__name__, runner.said(error)]}
 
@@ -370,7 +370,7 @@ class Run:
             return {"": f"{type(error).__name__}: {runner.said(error)}"}
 
 
-def load_image(path: Any, max_size: int = 400, size: Any = None, shape: Any = None) -> Tensor:
+def _load_image(path: Any, max_size: int = 400, size: Any = None, shape: Any = None) -> Tensor:
     """A picture, as the function does that is handed out: for who has lost it."""
     from PIL import Image
 
@@ -403,7 +403,7 @@ class Rewritten(runner.Cells):
         super().__init__(seconds=run.request["seconds"], all_seconds=run.request["all_seconds"])
         self.watched = run
         self.names |= {"torch": torch, "nn": nn, "F": nn.functional, "np": np, "math": math}
-        self.names |= {"load_image": load_image, "im_convert": im_convert, "tqdm": bar}
+        self.names |= {"load_image": _load_image, "im_convert": im_convert, "tqdm": bar}
         self.names["__weight__"] = self._weight
         self.names["__loss__"] = self._loss
         self.given = frozenset(self.names)
@@ -411,7 +411,7 @@ class Rewritten(runner.Cells):
     def _statement(self, statement: ast.stmt, file: str) -> None:
         statement = Weights(self.watched.request["all_names"]).visit(copy.deepcopy(statement))
         if {"content", "style", "total", "picture"} & set(self.watched.fixes):
-            statement = Losses().visit(statement)
+            statement = _Losses().visit(statement)
         ast.fix_missing_locations(statement)
         try:
             super()._statement(statement, file)
@@ -434,17 +434,17 @@ class Rewritten(runner.Cells):
             return
         trace, frame = error.__traceback__, None
         while trace is not None:
-            if trace.tb_frame.f_code.co_filename.startswith(CELL):
+            if trace.tb_frame.f_code.co_filename.startswith(_CELL):
                 frame = trace.tb_frame
             trace = trace.tb_next
         if frame is not None:
             watched.quiet = True
             try:
                 told = watched._named(frame)
-                image = None if watched.image is None else array(watched.image)
+                image = None if watched.image is None else _listed(watched.image)
                 grad = watched.image is not None and watched.image.requires_grad
                 told |= {"picture": image, "tracked": grad, "modules": watched._modules()}
-                told["parameter"] = array(watched.parameter)
+                told["parameter"] = _listed(watched.parameter)
                 watched.tell({"stopped": told})
             finally:
                 watched.quiet = False
@@ -454,15 +454,15 @@ class Rewritten(runner.Cells):
         if isinstance(value, Mapping):
             return (
                 type(value)(
-                    (k, self._weight(f"{site}:{k}", v) if is_number(v) else v)
+                    (k, self._weight(f"{site}:{k}", v) if _is_number(v) else v)
                     for k, v in value.items()
                 )
                 if type(value) is dict
                 else value
             )
-        if isinstance(value, list) and len(value) > 2 and all(map(is_number, value)):
+        if isinstance(value, list) and len(value) > 2 and all(map(_is_number, value)):
             return [self._weight(f"{site}:{i}", v) for i, v in enumerate(value)]
-        if not is_number(value) or len(self.watched.sites) > MOST_SITES:
+        if not _is_number(value) or len(self.watched.sites) > MOST_SITES:
             return value
         self.watched.sites[site] = value
         weights = self.watched.request["weights"]
@@ -528,7 +528,7 @@ class Weights(ast.NodeTransformer):
         made = isinstance(value, (ast.Lambda, ast.Await, ast.Yield))
         if not self._fits(name) or made or any(WEIGHT.search(one) for one in read - {"layer"}):
             return self.visit(value)
-        if isinstance(value, ast.Constant) and not is_number(value.value):
+        if isinstance(value, ast.Constant) and not _is_number(value.value):
             return value
         return _call("__weight__", name, value)
 
@@ -570,7 +570,7 @@ class Weights(ast.NodeTransformer):
         return _call("__weight__", name, value) if fits else value
 
 
-class Losses(ast.NodeTransformer):
+class _Losses(ast.NodeTransformer):
     """Assignments within loops and functions go through `__loss__`."""
 
     def __init__(self) -> None:
@@ -626,10 +626,10 @@ def _call(function: str, name: str, value: ast.expr) -> ast.expr:
 def _is_number_node(node: ast.expr) -> bool:
     if isinstance(node, ast.UnaryOp):
         node = node.operand
-    return isinstance(node, ast.Constant) and is_number(node.value)
+    return isinstance(node, ast.Constant) and _is_number(node.value)
 
 
-def is_number(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     """Whether it is a number that can be a weight."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -642,7 +642,7 @@ def is_picture(value: Any) -> bool:
 def names_of(frame: Any) -> Iterator[tuple[str, Any]]:
     """Names and values of the cells' code that is running, innermost first."""
     while frame is not None:
-        if frame.f_code is None or frame.f_code.co_filename.startswith(CELL):
+        if frame.f_code is None or frame.f_code.co_filename.startswith(_CELL):
             for name, value in list(frame.f_locals.items()):
                 if not name.startswith("__"):
                     yield name, value
@@ -693,7 +693,7 @@ def _plain(value: Any) -> Any:
     return [_plain(one) for one in value] if isinstance(value, (tuple, list)) else repr(value)[:80]
 
 
-def array(value: Tensor) -> list[Any]:
+def _listed(value: Tensor) -> list[Any]:
     """A tensor's shape and float32 values."""
     whole = value.detach().to(torch.float32).cpu().contiguous().numpy()
     return [list(whole.shape), base64.b64encode(whole.tobytes()).decode()]
@@ -708,7 +708,7 @@ def main() -> None:
     out = os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 1)
-    spare_dynamo()
+    _spare_dynamo()
 
     def tell(value: Any) -> None:
         line = memoryview(json.dumps(value).encode() + b"\n")
@@ -750,7 +750,7 @@ def _waited(child: int, seconds: float) -> str:
     return "died" if os.waitpid(child, 0)[1] else ""
 
 
-def spare_dynamo() -> None:
+def _spare_dynamo() -> None:
     """Have torch's compiler loaded only by who asks for it: each optimiser would, for nothing."""
     name = "torch._dynamo"
     if name in sys.modules:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-BLOCKS = (2, 2, 4, 4, 4)  # VGG19's convolutions, each with its ReLU; a pooling ends a block
+_BLOCKS = (2, 2, 4, 4, 4)  # VGG19's convolutions, each with its ReLU; a pooling ends a block
 SIDE = 8
 
 
@@ -36,7 +36,7 @@ class _Pool(_Marking, nn.MaxPool2d):
 def net() -> nn.Sequential:
     """37 modules of VGG19's kinds, in its order; module i gives i + 1 where 0 is put in."""
     modules: list[nn.Module] = []
-    for convolutions in BLOCKS:
+    for convolutions in _BLOCKS:
         for _ in range(convolutions):
             modules += [_Conv(3, 3, 3, padding=1), _ReLU()]
         modules.append(_Pool(2))

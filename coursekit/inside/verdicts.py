@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-MARGIN = 1e-5  # relative: float32 sums in another order agree to about 1e-6
+_MARGIN = 1e-5  # relative: float32 sums in another order agree to about 1e-6
 FAINT = 0.3  # of the largest entry of a matrix: smaller ones are not shown
 NOTHING = 1e-6  # of a sum's terms: what is smaller is 0, give or take rounding
 CONTENT_LAYER = "conv4_2"
@@ -39,7 +39,7 @@ TEXT = 300  # characters kept of an exception's text
 LIBRARIES = {"torch": torch, "nn": nn, "F": nn.functional, "np": np, "math": math}
 
 Function = Callable[..., Any]
-Features = dict[str, Tensor]
+_Features = dict[str, Tensor]
 
 
 class Number(NamedTuple):
@@ -51,7 +51,7 @@ class Number(NamedTuple):
 
     def text(self, shift: float = 0.0) -> str:
         """Rounded, after a shift by so many margins."""
-        value = self.value + shift * MARGIN * self.scale
+        value = self.value + shift * _MARGIN * self.scale
         return f"{value:.{self.digits - 1}e}" if value else "0"
 
     @property
@@ -60,14 +60,14 @@ class Number(NamedTuple):
         return math.isfinite(self.value) and self.text(-1) == self.text(1)
 
 
-Line = tuple[str, list[Number | str]]
+_Line = tuple[str, list[Number | str]]
 
 
-class Part(NamedTuple):
+class _Part(NamedTuple):
     """A part of a TODO: the share of its points, and what its verdict cell does."""
 
     share: float
-    probe: Callable[[Any, random.Random], Iterator[Line]]
+    probe: Callable[[Any, random.Random], Iterator[_Line]]
 
 
 class Verdict(NamedTuple):
@@ -255,7 +255,7 @@ def _sizes(draw: random.Random, kind: str = "") -> tuple[int, int, int]:
     return draw.randint(2, 6), height, width
 
 
-def _all_features(draw: random.Random, shapes: Mapping[str, tuple[int, int, int]]) -> Features:
+def _all_features(draw: random.Random, shapes: Mapping[str, tuple[int, int, int]]) -> _Features:
     return {name: features(draw, *shape, _scale(draw)) for name, shape in shapes.items()}
 
 
@@ -438,16 +438,16 @@ def _paper_given(draw: random.Random, kind: str = "") -> Given:
     return Given(target, gram, tracked=(0,))
 
 
-def _factor(function: Function, draw: random.Random) -> Iterator[Line]:
+def _factor(function: Function, draw: random.Random) -> Iterator[_Line]:
     """From a layer's sizes to a number."""
     for kind in SHAPE_KINDS:
         yield "value", _value(function(*_sizes(draw, kind)))
 
 
-def _growth_of(name: str) -> Callable[[Any, random.Random], Iterator[Line]]:
+def _growth_of(name: str) -> Callable[[Any, random.Random], Iterator[_Line]]:
     """One loss's factor, for two numbers of copies."""
 
-    def probe(function: Function, draw: random.Random) -> Iterator[Line]:
+    def probe(function: Function, draw: random.Random) -> Iterator[_Line]:
         for copies in draw.sample(range(4, 10), 2):
             yield name, _value(function(copies)[name])
 
@@ -456,10 +456,10 @@ def _growth_of(name: str) -> Callable[[Any, random.Random], Iterator[Line]]:
 
 def _values(
     given: Callable[..., Given], shown: Function
-) -> Callable[[Function, random.Random], Iterator[Line]]:
+) -> Callable[[Function, random.Random], Iterator[_Line]]:
     """Right on several inputs, of which the second shows what was kept from the first."""
 
-    def probe(function: Function, draw: random.Random) -> Iterator[Line]:
+    def probe(function: Function, draw: random.Random) -> Iterator[_Line]:
         for kind in SHAPE_KINDS:
             yield "value", shown(function(*given(draw, kind).arguments))
 
@@ -468,10 +468,10 @@ def _values(
 
 def _gradient(
     given: Callable[..., Given], shown: Function, read: Function
-) -> Callable[[Function, random.Random], Iterator[Line]]:
+) -> Callable[[Function, random.Random], Iterator[_Line]]:
     """Right, with the right gradient."""
 
-    def probe(function: Function, draw: random.Random) -> Iterator[Line]:
+    def probe(function: Function, draw: random.Random) -> Iterator[_Line]:
         for kind in SHAPE_KINDS:
             one = given(draw, kind)
             result = function(*one.arguments)
@@ -483,10 +483,10 @@ def _gradient(
 
 def _inputs(
     given: Callable[..., Given], shown: Function
-) -> Callable[[Function, random.Random], Iterator[Line]]:
+) -> Callable[[Function, random.Random], Iterator[_Line]]:
     """Right, and the arguments are what they were."""
 
-    def probe(function: Function, draw: random.Random) -> Iterator[Line]:
+    def probe(function: Function, draw: random.Random) -> Iterator[_Line]:
         for kind in SHAPE_KINDS:
             one = given(draw, kind)
             yield "value", shown(function(*one.arguments))
@@ -495,7 +495,7 @@ def _inputs(
     return probe
 
 
-def _second_style(function: Function, draw: random.Random) -> Iterator[Line]:
+def _second_style(function: Function, draw: random.Random) -> Iterator[_Line]:
     """Two styles blended: the same as one where the second is the first, and both count.
 
     The notebook's own tensors of the second style are replaced for it.
@@ -522,14 +522,14 @@ def _replace_outside(function: Any, grams: Mapping[str, Tensor]) -> None:
             scope[name] = dict(grams)
 
 
-def _layer_named(name: str) -> Callable[[Any, random.Random], Iterator[Line]]:
-    def probe(layers: Any, draw: random.Random) -> Iterator[Line]:
+def _layer_named(name: str) -> Callable[[Any, random.Random], Iterator[_Line]]:
+    def probe(layers: Any, draw: random.Random) -> Iterator[_Line]:
         yield name, [repr(key) for key, value in layers.items() if value == name]
 
     return probe
 
 
-def _whole_mapping(layers: Any, draw: random.Random) -> Iterator[Line]:
+def _whole_mapping(layers: Any, draw: random.Random) -> Iterator[_Line]:
     """All six, and nothing else but other convolutions."""
     for key, value in sorted(layers.items(), key=lambda item: int(item[0])):
         if value not in OTHER_LAYERS:
@@ -570,13 +570,13 @@ class Run:
         gradient = self.target.grad
         self.seen.append(torch.zeros(()) if gradient is None else gradient.detach().clone())
 
-    def path(self) -> Iterator[Line]:
+    def path(self) -> Iterator[_Line]:
         """The gradient at each step, and where the target is in the end."""
         for gradient in self.seen:
             yield "step", _both_signs(gradient, self.directions)
         yield "target", _both_signs(self.target.detach(), self.directions)
 
-    def history(self) -> Iterator[Line]:
+    def history(self) -> Iterator[_Line]:
         """The list of losses."""
         if not isinstance(self.result, (list, tuple, np.ndarray)):
             raise TypeError(f"gave back {type(self.result).__name__} where a list is wanted")
@@ -585,7 +585,7 @@ class Run:
                 raise TypeError(f"the history holds {type(entry).__name__}, not numbers")
             yield "loss", [Number(float(entry), abs(float(entry)))]
 
-    def cost(self) -> Iterator[Line]:
+    def cost(self) -> Iterator[_Line]:
         """One loss a step (and one before or after), and no graph that is kept."""
         asked = len(self.totals)
         yield "losses", ["one a step" if self.steps <= asked <= self.steps + 2 else str(asked)]
@@ -602,11 +602,11 @@ def _has_graph(total: Tensor, target: Tensor) -> bool:
 
 
 def _runs(
-    *shown: Callable[[Run], Iterator[Line]],
-) -> Callable[[Function, random.Random], Iterator[Line]]:
+    *shown: Callable[[Run], Iterator[_Line]],
+) -> Callable[[Function, random.Random], Iterator[_Line]]:
     """Two runs, a short and a longer one."""
 
-    def probe(function: Function, draw: random.Random) -> Iterator[Line]:
+    def probe(function: Function, draw: random.Random) -> Iterator[_Line]:
         for steps in (draw.randint(3, 7), draw.randint(12, 30)):
             run = Run(function, draw, steps)
             for show in shown:
@@ -620,19 +620,19 @@ def _function_parts(
     shown: Function,
     read: Function,
     last: Callable[..., Given] | None = None,
-) -> dict[str, Part]:
+) -> dict[str, _Part]:
     """A function's value is half of it, its gradient most of the rest."""
     return {
-        "values": Part(0.5, _values(given, shown)),
-        "gradient": Part(0.3, _gradient(given, shown, read)),
-        "arguments": Part(0.2, _inputs(last or given, shown)),
+        "values": _Part(0.5, _values(given, shown)),
+        "gradient": _Part(0.3, _gradient(given, shown, read)),
+        "arguments": _Part(0.2, _inputs(last or given, shown)),
     }
 
 
-PARTS: dict[str, dict[str, Part]] = {
+PARTS: dict[str, dict[str, _Part]] = {
     "layers": {
-        **{name: Part(0.18, _layer_named(name)) for name in LAYERS[1:]},
-        "whole": Part(0.1, _whole_mapping),
+        **{name: _Part(0.18, _layer_named(name)) for name in LAYERS[1:]},
+        "whole": _Part(0.1, _whole_mapping),
     },
     "gram_matrix": _function_parts(_gram_given, _matrix, _tensor),
     "content_loss": _function_parts(_content_given, _value, _loss),
@@ -641,19 +641,19 @@ PARTS: dict[str, dict[str, Part]] = {
         **_function_parts(
             _style_given, _value, _loss, last=lambda draw, kind: _style_given(draw, kind, 3)
         ),
-        "second style": Part(0.0, _second_style),
+        "second style": _Part(0.0, _second_style),
     },
     "total_loss": _function_parts(_total_given, _value, _loss),
     "paper_layer_loss": _function_parts(_paper_given, _value, _loss),
-    "course_factor": {"values": Part(1.0, _factor)},
+    "course_factor": {"values": _Part(1.0, _factor)},
     "loss_growth": {
-        name: Part(0.25, _growth_of(name))
+        name: _Part(0.25, _growth_of(name))
         for name in ("content_loss", "layer_style_loss", "style_loss", "paper_layer_loss")
     },
     "optimise": {
-        "steps": Part(0.5, _runs(Run.path)),
-        "history": Part(0.3, _runs(Run.history)),
-        "cost": Part(0.2, _runs(Run.path, Run.cost)),
+        "steps": _Part(0.5, _runs(Run.path)),
+        "history": _Part(0.3, _runs(Run.history)),
+        "cost": _Part(0.2, _runs(Run.path, Run.cost)),
     },
 }
 """{TODO: {part: its share and its probe}}; a part without a share is for a person to look at."""

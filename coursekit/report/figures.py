@@ -15,8 +15,8 @@ from coursekit.course import Key, Question, this_course
 
 KINDS = {"image/png": (b"\x89PNG\r\n\x1a\n", ".png"), "image/jpeg": (b"\xff\xd8\xff", ".jpg")}
 MOST_FIGURES = 8  # of one answer: the last ones
-MAX_BYTES = 3_000_000  # of one figure
-MAX_BRACKETS = 1_000_000
+_MAX_BYTES = 3_000_000  # of one figure
+_MAX_BRACKETS = 1_000_000
 
 
 def save_figures(
@@ -46,7 +46,7 @@ def save_figures(
 def _cells(data: bytes) -> list[dict[str, Any]]:
     """The cells of a notebook of format 4; none of anything else."""
     try:
-        if data.count(b"[") + data.count(b"{") > MAX_BRACKETS:
+        if data.count(b"[") + data.count(b"{") > _MAX_BRACKETS:
             return []
         return [cell for cell in json.loads(data)["cells"] if isinstance(cell, dict)]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -90,7 +90,7 @@ def _grade_id(cell: dict[str, Any]) -> Any:
 def _decoded(text: Any, kind: str) -> bytes:
     lines = text if isinstance(text, list) else [text]
     joined = "".join(line for line in lines if isinstance(line, str))
-    if len(joined) > MAX_BYTES * 4 // 3:
+    if len(joined) > _MAX_BYTES * 4 // 3:
         return b""
     try:
         picture = base64.b64decode(joined)

@@ -11,10 +11,10 @@ from coursekit.collect.saved import words
 from coursekit.course import Key, pictures_handed_out, this_course
 from coursekit.records import Submission
 
-FEWEST_WORDS = 8  # shorter texts are the same by chance
+_FEWEST_WORDS = 8  # shorter texts are the same by chance
 NAMED = 4  # students in one note
 TEXT, FILE = "the same text, word for word,", "the same file"
-LOSSES = "the same losses, number for number (machines of one kind may give that),"
+_LOSSES = "the same losses, number for number (machines of one kind may give that),"
 COMMON = 0.2  # a picture that so many have was handed out, or is what everybody's run gives
 
 
@@ -61,10 +61,10 @@ def alike(submissions: Iterable[Submission]) -> dict[str, tuple[Likeness, ...]]:
         count += 1
         for key, answer in submission.answers.items():
             text = words(answer.source) if key in written else ""
-            if text.count(" ") + 1 >= FEWEST_WORDS:
+            if text.count(" ") + 1 >= _FEWEST_WORDS:
                 prose[key, _digest(text)].add(submission.student)
         for name, digest in {**submission.pictures, **submission.runs}.items():
-            kind = LOSSES if name.endswith(".csv") else FILE
+            kind = _LOSSES if name.endswith(".csv") else FILE
             folder = str(PurePosixPath(name).parent)
             thing = folder if f"{folder}/run.json" in submission.runs else name
             files[kind, digest].setdefault(submission.student, thing)
@@ -80,7 +80,7 @@ def alike(submissions: Iterable[Submission]) -> dict[str, tuple[Likeness, ...]]:
                 same.setdefault((kind, frozenset(names)), []).append(one_line(name))
     for same in found.values():  # equal losses say nothing new of files that are equal
         for (kind, who), things in list(same.items()):
-            copied = same.get((FILE, who), []) if kind == LOSSES else []
+            copied = same.get((FILE, who), []) if kind == _LOSSES else []
             same[kind, who] = [thing for thing in things if thing not in copied]
     return {student: tuple(_likenesses(student, same)) for student, same in found.items()}
 

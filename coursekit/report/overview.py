@@ -31,7 +31,7 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Part:
+class _Part:
     """A piece of a bar.
 
     Attributes:
@@ -97,7 +97,7 @@ def alphabetical(name: str) -> str:
     return "".join(letters).casefold()
 
 
-def distribution(grades: Sequence[Grade], todo: tuple[str, str]) -> list[Part]:
+def distribution(grades: Sequence[Grade], todo: tuple[str, str]) -> list[_Part]:
     """How many students have which status, as pieces of one bar."""
     counts = Counter(
         o.status for grade in grades for o in grade.outcomes if (o.lesson, o.grade_id) == todo
@@ -106,7 +106,7 @@ def distribution(grades: Sequence[Grade], todo: tuple[str, str]) -> list[Part]:
     for status in Status:
         if counts[status]:
             width = 100 * counts[status] / counts.total()
-            parts.append(Part(status, counts[status], round(left, 3), round(width, 3)))
+            parts.append(_Part(status, counts[status], round(left, 3), round(width, 3)))
             left += width
     return parts
 

@@ -25,8 +25,8 @@ from coursekit.report.likeness import Likeness
 from coursekit.sandbox import SAYS
 from styletools._files import write_text
 
-TEMPLATES = Path(__file__).resolve().parent / "templates"
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 PLAIN = MarkdownIt("zero", {"html": False}).enable(
     ["backticks", "blockquote", "code", "emphasis", "escape", "fence", "heading", "list", "table"]
 )
@@ -93,9 +93,9 @@ def render(template: str, images: bool = False, script: str = "", **values: obje
         script: a file of `templates/`, the one script that may run, if any.
         values: for the template.
     """
-    style = (TEMPLATES / "page.css").read_text("utf-8")
+    style = (_TEMPLATES / "page.css").read_text("utf-8")
     style += "".join(f".fill.{slug(s)} {{ fill: {s.colour}; }}\n" for s in Status)
-    code = (TEMPLATES / script).read_text("utf-8") if script else ""
+    code = (_TEMPLATES / script).read_text("utf-8") if script else ""
     policy = f"default-src 'none'; style-src {_hash_of(style)}; base-uri 'none'; form-action 'none'"
     policy += "; img-src 'self' file:" if images else ""
     policy += f"; script-src {_hash_of(code)}" if script else ""
@@ -209,7 +209,7 @@ def _junit_kind(outcome: Outcome) -> str:
 
 def guarded(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(FORMULA) and not _is_number(cell) else cell
+    return f"'{cell}" if cell.startswith(_FORMULA) and not _is_number(cell) else cell
 
 
 def _is_number(cell: str) -> bool:
@@ -219,7 +219,7 @@ def _is_number(cell: str) -> bool:
 @lru_cache(maxsize=8)
 def _template(name: str) -> Template:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -18,7 +18,7 @@ from coursekit.sandbox.base import ENVIRONMENT, KIT, WORK, Sandbox
 from coursekit.sandbox.places import SYSTEM, covered, homes, outside_system, temporary
 from coursekit.sandbox.seccomp import program
 
-TOOLS = ("bwrap", "prlimit", "sh")
+_TOOLS = ("bwrap", "prlimit", "sh")
 COPY = "/tmp/private"
 QUIET = 'exec "$@" 2>/dev/null'
 COPIED = 'cp "$0" /tmp/private && chmod 644 /tmp/private && exec "$@" >/dev/null 2>&1 </dev/null'
@@ -83,7 +83,7 @@ class Bubblewrap(Sandbox):
     @classmethod
     def lacks(cls) -> str:
         """See `Sandbox`."""
-        tools = (*TOOLS, "setpriv") if os.geteuid() == 0 else TOOLS
+        tools = (*_TOOLS, "setpriv") if os.geteuid() == 0 else _TOOLS
         if missing := [tool for tool in tools if shutil.which(tool) is None]:
             remedy = "Install bubblewrap and util-linux (`make system` on Debian and Ubuntu)."
             return f"There is no {' and no '.join(missing)} here. {remedy}"

@@ -26,7 +26,7 @@ from typing import Any
 LIBC = ctypes.CDLL(None, use_errno=True)
 SET_DEATH_SIGNAL, NO_NEW_PRIVILEGES, SET_SECCOMP, FILTER = 1, 38, 22, 2  # of prctl
 CAPABILITIES = 0x20080522  # the version of the sets that capset is given
-SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/dev/mqueue")  # where anybody may write
+_SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/dev/mqueue")  # where anybody may write
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 FACTS = ("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat")
 ENDS, PAUSE = 20, 0.01  # tries, seconds
@@ -93,7 +93,7 @@ def end(settings: dict[str, Any]) -> None:
         finally:
             os._exit(0)
     os.waitpid(killer, 0)
-    shared = [path for folder in SHARED for path in Path(folder).glob("*")]
+    shared = [path for folder in _SHARED for path in Path(folder).glob("*")]
     left = [settings["folder"], *(path for path in shared if _owner(path) == user)]
     subprocess.run(["rm", "-rf", "--", *left], check=False)  # some are too deep for rmtree
 

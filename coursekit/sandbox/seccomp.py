@@ -9,7 +9,7 @@ where there is no bubblewrap to give it one of its own.
 import platform
 import struct
 
-REFUSED = {  # numbers on x86_64 and aarch64
+_REFUSED = {  # numbers on x86_64 and aarch64
     "unshare": (272, 97),
     "setns": (308, 268),
     "mount": (165, 40),
@@ -34,7 +34,7 @@ REFUSED = {  # numbers on x86_64 and aarch64
 }
 INOTIFY_INIT = 253  # on x86_64 alone
 FCNTL = (72, 25)
-SHARED = {  # what fcntl tells other processes, or asks of them
+_SHARED = {  # what fcntl tells other processes, or asks of them
     "F_GETLK": 5, "F_SETLK": 6, "F_SETLKW": 7, "F_OFD_GETLK": 36, "F_OFD_SETLK": 37,
     "F_OFD_SETLKW": 38, "F_SETLEASE": 1024, "F_GETLEASE": 1025, "F_NOTIFY": 1026,
 }  # fmt: skip
@@ -54,7 +54,7 @@ ALLOW, NOT_PERMITTED, INVALID, NO_SUCH_CALL = 0x7FFF0000, 0x50001, 0x50016, 0x50
 NO_SUCH_FAMILY = 0x50061
 
 
-Line = tuple[int, int, int, int]  # operation, lines to skip if true and if false, operand
+_Line = tuple[int, int, int, int]  # operation, lines to skip if true and if false, operand
 
 
 def program(machine: str = "", network: bool = True) -> bytes:
@@ -76,12 +76,12 @@ def program(machine: str = "", network: bool = True) -> bytes:
         (AT_LEAST, 0, 1, OTHER_ABI),
         (RETURN, 0, 0, NO_SUCH_CALL),
     ]
-    for numbers in REFUSED.values():
+    for numbers in _REFUSED.values():
         lines += [(EQUAL, 0, 1, numbers[which]), (RETURN, 0, 0, NOT_PERMITTED)]
     if which == 0:
         lines += [(EQUAL, 0, 1, INOTIFY_INIT), (RETURN, 0, 0, NOT_PERMITTED)]
-    lines += [(EQUAL, 0, 2 + 2 * len(SHARED), FCNTL[which]), (LOAD, 0, 0, ARGUMENTS + 8)]
-    for told in SHARED.values():
+    lines += [(EQUAL, 0, 2 + 2 * len(_SHARED), FCNTL[which]), (LOAD, 0, 0, ARGUMENTS + 8)]
+    for told in _SHARED.values():
         lines += [(EQUAL, 0, 1, told), (RETURN, 0, 0, NOT_PERMITTED)]
     lines += [(RETURN, 0, 0, ALLOW)]
     lines += _families(which) if network else _no_network(which)
@@ -93,7 +93,7 @@ def program(machine: str = "", network: bool = True) -> bytes:
     return b"".join(struct.pack("<HBBI", *line) for line in lines)
 
 
-def _no_network(which: int) -> list[Line]:
+def _no_network(which: int) -> list[_Line]:
     """With the number of the call loaded, and still loaded afterwards."""
     lines = [(EQUAL, 0, 1, CONNECT[which]), (RETURN, 0, 0, NOT_PERMITTED)]
     for numbers, place in SENDS.values():
@@ -102,7 +102,7 @@ def _no_network(which: int) -> list[Line]:
     return [*lines, *_families(which, STREAM)]
 
 
-def _families(which: int, kind: int | None = None) -> list[Line]:
+def _families(which: int, kind: int | None = None) -> list[_Line]:
     """Sockets of this machine, and of the internet's protocols: of one kind, if one is given."""
     known = [(LOAD, 0, 0, ARGUMENTS), (EQUAL, 0, 1, LOCAL), (RETURN, 0, 0, ALLOW)]
     known += [(EQUAL, 0, 1, NETLINK), (RETURN, 0, 0, INVALID)]

@@ -20,7 +20,7 @@ from styletools.config import CONVENTIONS, OPTIMIZERS, POOLINGS, PRECISIONS, PRE
 from styletools.errors import LESS_MEMORY, StyletoolsError, is_out_of_memory
 
 DIVERGED, WRONG_INPUT, INTERRUPTED = cli_runs.FAILED, 2, cli_runs.INTERRUPTED
-EXIT_CODES = """\b
+_EXIT_CODES = """\b
 Exit codes:
   0    done
   1    the loss diverged (the last finite picture is kept), a run of a sweep failed,
@@ -69,7 +69,7 @@ def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     click.echo(f"Warning: {message}", err=True)
 
 
-@click.group(cls=Group, epilog=EXIT_CODES)
+@click.group(cls=Group, epilog=_EXIT_CODES)
 @click.version_option(package_name="styletools")
 def main() -> None:
     """Neural style transfer, as in Gatys, Ecker & Bethge (CVPR 2016)."""
@@ -102,7 +102,7 @@ def _plain_type(setting: "dataclasses.Field[Any]") -> type:
     return next((kind for kind in (bool, int, float) if kinds == {kind}), str)
 
 
-@main.command(epilog=EXIT_CODES)
+@main.command(epilog=_EXIT_CODES)
 @click.argument("content", required=False)
 @click.argument("style", required=False)
 @click.option("-o", "--output", metavar="OUT", help="A folder for the run, or a picture file.")

@@ -16,12 +16,12 @@ from typing import Any
 from styletools.course.handin.read import Cell, Notebook, read_notebook, read_work
 from styletools.course.todos import TODOS
 
-SECONDS = 300.0  # for a notebook
+_SECONDS = 300.0  # for a notebook
 CHECK = "check_"
 LIGHT = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 
 
-def check_folder(folder: Path, seconds: float = SECONDS) -> Iterator[tuple[str, bool]]:
+def check_folder(folder: Path, seconds: float = _SECONDS) -> Iterator[tuple[str, bool]]:
     """Run the checks of the lessons in a folder.
 
     Args:

@@ -20,7 +20,7 @@ from styletools.vgg import FULL_WIDTHS, POOLED_AFTER
 
 STYLE_COLOUR, CONTENT_COLOUR, PLAIN_COLOUR = "#3b528b", "#d1495b", "#c9ced6"
 RELU_COLOUR, POOL_COLOUR = "#8fd0a5", "#444444"
-Picture = Tensor | Image.Image
+_Picture = Tensor | Image.Image
 
 
 def draw_vgg19(style_layers: Sequence[str] = (), content_layers: Sequence[str] = ()) -> Figure:
@@ -135,7 +135,7 @@ def show_features(features: Mapping[str, Tensor], channels: int = 8) -> Figure:
     return figure
 
 
-def show_fields(picture: Picture, fields: Mapping[str, int]) -> Figure:
+def show_fields(picture: _Picture, fields: Mapping[str, int]) -> Figure:
     """What one position of each layer sees: squares of the given sides around the middle."""
     image = to_image(picture) if isinstance(picture, Tensor) else picture
     figure = Figure(figsize=(5.5, 5.5 * image.height / image.width + 0.4), layout="tight")
@@ -154,7 +154,7 @@ def show_fields(picture: Picture, fields: Mapping[str, int]) -> Figure:
 
 
 def show_grams(
-    grams: Mapping[str, Tensor], pictures: Mapping[str, Picture], channels: int = 24
+    grams: Mapping[str, Tensor], pictures: Mapping[str, _Picture], channels: int = 24
 ) -> Figure:
     """Pictures, and below each the part of its Gram matrix that differs most between them.
 
@@ -217,7 +217,9 @@ def blurred(image: Tensor, radius: int) -> Tensor:
     return torch.nn.functional.avg_pool2d(padded, side, stride=1)
 
 
-def show_pair(pictures: Mapping[str, Picture], middle: tuple[float, float] = (0.45, 0.5)) -> Figure:
+def show_pair(
+    pictures: Mapping[str, _Picture], middle: tuple[float, float] = (0.45, 0.5)
+) -> Figure:
     """Two pictures, large, and below each the same detail at three times its size.
 
     Args:

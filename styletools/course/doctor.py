@@ -14,7 +14,7 @@ MIN_DISK = 1_000_000_000  # bytes
 PACKAGES = (
     "torch", "torchvision", "numpy", "PIL", "safetensors", "matplotlib", "ipywidgets", "anywidget",
 )  # fmt: skip
-TOOLS = ("jupyterlab", "nbval")  # looked for, not imported: that takes seconds
+_TOOLS = ("jupyterlab", "nbval")  # looked for, not imported: that takes seconds
 
 Result = tuple[bool, str]
 
@@ -23,7 +23,7 @@ def run_checks() -> Iterator[Result]:
     """Yield (ok, text) for each requirement; a check that raises has failed."""
     checks: list[Callable[[], Result]] = [_python]
     checks += [lambda name=name: _imports(name) for name in PACKAGES]  # type: ignore[misc]
-    checks += [lambda name=name: _installed(name) for name in TOOLS]  # type: ignore[misc]
+    checks += [lambda name=name: _installed(name) for name in _TOOLS]  # type: ignore[misc]
     checks += [_device, _pictures, _cache, _disk, _backbone]
     for check in checks:
         try:

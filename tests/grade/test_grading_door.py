@@ -265,7 +265,7 @@ def test_a_notebook_of_another_name_is_asked_for_all(tmp_path):
     path = notebook(tmp_path / "all.ipynb", "02_gram", **right("02_gram"))
     done = door(path)
     assert done.returncode == 1
-    assert "7 failed, 1 passed" in done.stdout
+    assert "10 failed, 1 passed" in done.stdout
 
 
 @pytest.mark.parametrize("trick", ["conftest", "skip", "select", "collect", "ini"])

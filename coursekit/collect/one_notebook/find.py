@@ -31,12 +31,12 @@ from coursekit.records import SINGLE, Answer, OneNotebook
 TITLE = "Style transfer in one notebook"
 POINTS = dict.fromkeys(("layers", "gram_matrix", *GIVEN), 5.0)
 """{TODO: its points}; the TODOs are the lessons', as far as they are in this notebook."""
-LOSSES = ("content_loss", "style_loss", "total_loss")
+_LOSSES = ("content_loss", "style_loss", "total_loss")
 MOST_NODES = 30_000  # of the syntax trees of a notebook, more than a person writes
-MOST_LOOPS = 12  # that are looked at
+_MOST_LOOPS = 12  # that are looked at
 MODULES = {"_modules", "named_children", "children", "named_modules"}
 PRODUCTS = {"mm", "matmul", "bmm", "einsum", "tensordot"}
-HISTORY = "loss_history"
+_HISTORY = "loss_history"
 HANDED_OUT = 2  # cells that no other exercise has
 PROMPT = 8  # words of a text that no two notebooks have by chance
 
@@ -61,7 +61,7 @@ class Pieces:
     def is_exercise(self) -> bool:
         """Whether it is this notebook, solved or not."""
         found = set(self.sources)
-        losses = len(found & set(LOSSES)) > 1
+        losses = len(found & set(_LOSSES)) > 1
         return (losses and bool(found & {"layers", "gram_matrix"})) or (
             self.own_mapping and "gram_matrix" in found
         )
@@ -111,7 +111,7 @@ def asks_for_history(cells: Sequence[str], notebooks: Path = NOTEBOOKS) -> bool:
     The widely used exercise has none. This course's notebook has; it is known by the code that
     comes with it, and the list by its name.
     """
-    if any(HISTORY in cell for cell in cells):
+    if any(_HISTORY in cell for cell in cells):
         return loss_history_asked()
     [path] = (notebooks / SINGLE / "student").glob("*.ipynb")
     book = read_book(path.name, path.read_bytes())
@@ -170,7 +170,7 @@ def pieces_of(book: Book) -> Pieces:
     }
     notes += _renamed(names)
     called: dict[str, str] = {}
-    if loops := [loop for tree in trees for loop in find_loops(tree.body)][:MOST_LOOPS]:
+    if loops := [loop for tree in trees for loop in find_loops(tree.body)][:_MOST_LOOPS]:
         found, called, remarks = _losses(loops, trees, names, book)
         sources |= found
         notes += remarks

@@ -32,8 +32,8 @@ GIVEN = {
     "optimise": ("target", "optimizer", "loss_of", "steps"),
 }
 """{TODO: parameters of its function}; the total's first two are called as in the loop."""
-WEIGHTS = ("content_weight", "style_weight")
-NAMES = {*FEATURES.values(), *FEATURES, "style_grams", "style_weights", *WEIGHTS, "optimizer"}
+_WEIGHTS = ("content_weight", "style_weight")
+NAMES = {*FEATURES.values(), *FEATURES, "style_grams", "style_weights", *_WEIGHTS, "optimizer"}
 STEPPING = {"range", "tqdm", "trange", "count"}  # what a loop over steps goes through
 MOST_PARTS = 6  # that a total has, or a loop calls functions for
 LONGEST = 100  # statements of a function that computes the losses
@@ -195,7 +195,7 @@ def functions_of(
     for todo, goal in called.items():
         given = GIVEN[todo]
         if todo == "total_loss":
-            given = (content or given[0], style or given[1], *WEIGHTS)
+            given = (content or given[0], style or given[1], *_WEIGHTS)
         body, needed = sliced(plain, goal, {*given, "gram_matrix"})
         if not body:
             continue
@@ -329,7 +329,7 @@ def _weights(body: list[ast.stmt], total: str, content: str, style: str) -> dict
         match product:
             case ast.BinOp(ast.Name(one), ast.Mult(), ast.Name(other)):
                 for loss, weight in ((one, other), (other, one)):
-                    if loss in losses and weight not in WEIGHTS:
+                    if loss in losses and weight not in _WEIGHTS:
                         roles[weight] = losses[loss]
     return roles
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TypeGuard
 
 MUTATORS = {"append", "extend", "insert", "update", "add", "setdefault"}
-BUILTINS = set(dir(builtins))
+_BUILTINS = set(dir(builtins))
 MOST_ROUNDS = 30  # in which what a name depends on is looked for; a person's code needs three
 
 BODIES = ("body", "orelse", "finalbody")
@@ -88,7 +88,7 @@ def reads(node: ast.AST) -> set[str]:
     for one in ast.walk(node):
         if isinstance(one, ast.AugAssign):
             found.add(root(one.target))
-    return found - BUILTINS - _bound(node)
+    return found - _BUILTINS - _bound(node)
 
 
 def _bound(node: ast.AST) -> set[str]:

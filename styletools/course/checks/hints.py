@@ -14,7 +14,7 @@ from styletools.errors import StyletoolsError
 
 HINTS_FILE = Path(__file__).parents[2] / "data" / "hints.toml"
 STAGES = {"look": "where to look", "meant": "what is meant", "step": "a worked step"}
-UNSEEN = "not-attempted"  # what counts as the mistake where no check was run
+NO_MISTAKE_SEEN = "not-attempted"  # what counts as the mistake where no check was run
 
 
 class NoHintError(StyletoolsError, ValueError):
@@ -81,12 +81,14 @@ class HintDesk:
         """
         if name not in TODOS:
             raise NoHintError(f"There is no TODO {name!r}; the TODOs are {', '.join(TODOS)}.")
-        code = self._code.get(name, UNSEEN)
+        code = self._code.get(name, NO_MISTAKE_SEEN)
         if code == "passed":
             return f"{name}: its check passes, so it needs no hint."
-        hints = hints_for(name, code) or hints_for(name, UNSEEN)
+        hints = hints_for(name, code) or hints_for(name, NO_MISTAKE_SEEN)
         if hints is None:
-            raise NoHintError(f"{HINTS_FILE.name} has no hint for {name}; add one for {UNSEEN!r}.")
+            raise NoHintError(
+                f"{HINTS_FILE.name} has no hint for {name}; add one for {NO_MISTAKE_SEEN!r}."
+            )
         before, given = self._given.get(name, (hints, 0))
         number = min(given + 1, len(STAGES)) if before == hints else 1
         self._given[name] = hints, number

@@ -17,7 +17,7 @@ from styletools.course.diagnosis import Diagnosis
 from styletools.course.todos import TODOS, gram_matrix
 
 Shapes = Mapping[str, tuple[int, int, int]]
-Features = dict[str, Tensor]
+_Features = dict[str, Tensor]
 
 # Every layer of its own shape, but for conv4_1 and conv4_2, which have the same in VGG19 too.
 SHAPES = {
@@ -188,7 +188,7 @@ def _number(what: str, value: object) -> Tensor:
     return torch.tensor(float(value))  # type: ignore[arg-type]
 
 
-def made_up(shapes: Shapes, seed: int, real: bool = False) -> Features:
+def made_up(shapes: Shapes, seed: int, real: bool = False) -> _Features:
     """Features for every layer: {layer: (1, C, h, w)}; `real` for numbers such as a network's."""
     found = {}
     for number, (name, shape) in enumerate(shapes.items(), start=seed):
@@ -225,7 +225,7 @@ def _diagnose_twice(
 def _probe_loss(
     function: TodoFunction,
     right: TodoFunction,
-    leaves: Features,
+    leaves: _Features,
     arguments: tuple,
     known: Iterable[KnownMistake],
     given: str = "small made-up features",

@@ -12,7 +12,7 @@ from torch import Tensor
 from styletools.course.checks.engine import Objection
 from styletools.course.probes import gradients
 
-TOLERANCE = 1e-5  # relative: float32 sums in another order agree to about 1e-6
+_TOLERANCE = 1e-5  # relative: float32 sums in another order agree to about 1e-6
 
 
 LIKE_A_NETWORK = (((70, 1, 2), 0.125), ((3, 26, 45), 16.0), ((5, 2, 3), 32.0))
@@ -142,7 +142,7 @@ def close(a: Tensor, b: Tensor) -> bool:
     if _without_ones(a.shape) != _without_ones(b.shape):
         return False
     scale = float(b.abs().max()) if b.numel() else 0.0
-    return bool(((a.flatten() - b.flatten()).abs() <= TOLERANCE * scale + 1e-9).all())
+    return bool(((a.flatten() - b.flatten()).abs() <= _TOLERANCE * scale + 1e-9).all())
 
 
 def _without_ones(shape: Sequence[int]) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from styletools.course.handin import report as model
 
 CODE_STYLE = "xcode"  # every colour has the contrast of WCAG AA on its ground
 FORMATTER = HtmlFormatter(style=CODE_STYLE, nowrap=True)
-TEMPLATES = Environment(
+_TEMPLATES = Environment(
     loader=PackageLoader("styletools.course.handin", ""),
     autoescape=True,
     undefined=StrictUndefined,
@@ -30,7 +30,7 @@ TEMPLATES = Environment(
 
 def report_page(report: model.Report) -> str:
     """The page as text: styles and pictures are in it, scripts are not."""
-    return TEMPLATES.get_template("report.html.j2").render(
+    return _TEMPLATES.get_template("report.html.j2").render(
         report=report,
         code_styles=Markup(FORMATTER.get_style_defs("pre.code")),
     )
@@ -101,5 +101,5 @@ def _below(tag: str) -> str:
     return f"h{min(6, int(re.sub('[^1-6]', '', tag) or 3) + 3)}"
 
 
-TEMPLATES.filters |= {"code": _code, "prose": _markdown, "image": _image}
-TEMPLATES.globals["kind"] = lambda block: type(block).__name__
+_TEMPLATES.filters |= {"code": _code, "prose": _markdown, "image": _image}
+_TEMPLATES.globals["kind"] = lambda block: type(block).__name__

@@ -50,8 +50,8 @@ from styletools.course.todos import RUNS
 
 INK, SOFT, LINE, ACCENT = "#1c2430", "#5b6675", "#dfe3e8", "#21538c"
 TONES = {"good": "#19692f", "bad": "#a3241c", "plain": SOFT}
-MARGIN = 22 * mm
-WIDTH, HEIGHT = A4[0] - 2 * MARGIN, A4[1] - 2 * MARGIN
+_MARGIN = 22 * mm
+WIDTH, HEIGHT = A4[0] - 2 * _MARGIN, A4[1] - 2 * _MARGIN
 CODE_COLUMNS = 92
 KEPT_LINES = 30
 SHOWN_PROBLEMS = 12  # on the title page
@@ -80,9 +80,9 @@ QUOTE = ParagraphStyle("quote", BODY, leftIndent=12, textColor=SOFT)
 SMALL_PRINT = ParagraphStyle("small", BODY, fontName="Sans", fontSize=8, leading=11, textColor=SOFT)
 CAPTION = ParagraphStyle("caption", SMALL_PRINT, alignment=TA_CENTER)
 CENTRED = ParagraphStyle("centred", BODY, alignment=TA_CENTER)
-FORMULA = ParagraphStyle("formula", CENTRED, autoLeading="max", spaceBefore=4, spaceAfter=8)
-COURSE = ParagraphStyle("course", CENTRED, fontName="Sans", textColor=SOFT)
-TITLE = ParagraphStyle("title", CENTRED, fontName="Sans-bold", fontSize=28, leading=36)
+_FORMULA = ParagraphStyle("formula", CENTRED, autoLeading="max", spaceBefore=4, spaceAfter=8)
+_COURSE = ParagraphStyle("course", CENTRED, fontName="Sans", textColor=SOFT)
+_TITLE = ParagraphStyle("title", CENTRED, fontName="Sans-bold", fontSize=28, leading=36)
 SUBTITLE = ParagraphStyle("subtitle", CENTRED, textColor=SOFT, spaceAfter=22)
 LABEL = ParagraphStyle("label", BODY, fontName="Sans-bold", fontSize=7.5, leading=10,
                        textColor=ACCENT, spaceBefore=8, spaceAfter=3, keepWithNext=1)  # fmt: skip
@@ -102,7 +102,7 @@ LONG_CODE = ParagraphStyle("long code", CODE, keepWithNext=0)
 OUTPUT = ParagraphStyle("output", LONG_CODE, backColor=None, borderColor=SOFT)
 WARNING = ParagraphStyle("warning", BODY, backColor="#fdf1f0", borderColor="#b3261e",
                          borderWidth=1.2, borderPadding=9, spaceAfter=24)  # fmt: skip
-CELL = ParagraphStyle("cell", BODY, autoLeading="off", spaceAfter=0)
+_CELL = ParagraphStyle("cell", BODY, autoLeading="off", spaceAfter=0)
 CONTENTS = [
     ParagraphStyle("toc1", BODY, fontName="Sans-bold", fontSize=9.5, leading=15, spaceBefore=5),
     ParagraphStyle("toc2", BODY, fontName="Sans", fontSize=9, leading=13, leftIndent=14),
@@ -125,7 +125,7 @@ def report_pdf(report: model.Report) -> bytes:
         invariant=1,
     )
     document.running_head = f"{author.course} · {author.author} ({author.student_id})"
-    frame = Frame(MARGIN, MARGIN, WIDTH, HEIGHT, 0, 0, 0, 0)
+    frame = Frame(_MARGIN, _MARGIN, WIDTH, HEIGHT, 0, 0, 0, 0)
     document.addPageTemplates(
         [
             PageTemplate("cover", frames=[frame]),
@@ -185,10 +185,10 @@ class _Document(BaseDocTemplate):
         top, bottom = A4[1] - 13 * mm, 12 * mm
         head = Paragraph(_marked(self.running_head, "Sans"), SMALL_PRINT)
         head.wrapOn(canvas, WIDTH - 20 * mm, 20 * mm)
-        head.drawOn(canvas, MARGIN, top)
+        head.drawOn(canvas, _MARGIN, top)
         canvas.setFont("Sans", 8)
         canvas.setFillColor(SOFT)
-        canvas.drawRightString(A4[0] - MARGIN, bottom, str(canvas.getPageNumber()))
+        canvas.drawRightString(A4[0] - _MARGIN, bottom, str(canvas.getPageNumber()))
 
     def afterFlowable(self, flowable: Flowable) -> None:  # noqa: N802 (reportlab's name)
         """Note where a heading stands; reportlab calls this."""
@@ -218,8 +218,8 @@ def _cover(report: model.Report) -> list[Flowable]:
     picture = _image(report.cover, WIDTH, 95 * mm) if report.cover else Spacer(1, 1)
     return [
         Spacer(1, 2 * mm if report.missing else 30 * mm),
-        Paragraph(_marked(author.course, "Sans"), COURSE),
-        Paragraph("Neural Style Transfer", TITLE),
+        Paragraph(_marked(author.course, "Sans"), _COURSE),
+        Paragraph("Neural Style Transfer", _TITLE),
         Paragraph("<i>after Gatys, Ecker &amp; Bethge, CVPR 2016</i>", SUBTITLE),
         *([Paragraph(_incomplete(report.missing), WARNING)] if report.missing else []),
         picture,
@@ -291,11 +291,11 @@ class _Layout:
             case "fence" | "code_block":
                 yield _listing(_code(node.content.rstrip("\n")), LONG_CODE)
             case "math_block":
-                yield Paragraph(self._formula(node.content, 1.15 * style.fontSize), FORMULA)
+                yield Paragraph(self._formula(node.content, 1.15 * style.fontSize), _FORMULA)
             case "table":
                 rows = [row.children for part in children for row in part.children]
                 cells = [
-                    [Paragraph(self._inline(c.children, 10), CELL) for c in row] for row in rows
+                    [Paragraph(self._inline(c.children, 10), _CELL) for c in row] for row in rows
                 ]
                 rules = [("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE)]
                 rules.append(("LINEBELOW", (0, 0), (-1, 0), 1, SOFT))

@@ -28,7 +28,7 @@ PREDICTION = "**My prediction"
 ITALICS = re.compile(r"\*[^*]*Write here\.\*", re.DOTALL)
 KITS = ("own_pictures", "different")
 KITS_PICTURES = "a picture of the kit stands where the assignment asks for one of your own."
-FEWEST_WORDS = 5  # fewer are no explanation
+_FEWEST_WORDS = 5  # fewer are no explanation
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def is_unwritten(cell: Cell) -> bool:
     if cell.unchanged:
         return True
     text = PLACEHOLDER.sub("", COMMENT.sub("", cell.source))
-    return len(re.findall(r"[^\W_]+", text)) < FEWEST_WORDS and not cell.attachments
+    return len(re.findall(r"[^\W_]+", text)) < _FEWEST_WORDS and not cell.attachments
 
 
 def cells_before(notebook: Notebook, grade_id: str) -> list[Cell]:
@@ -200,7 +200,7 @@ def prediction_before(notebook: Notebook, grade_id: str) -> Cell | None:
         if before and before.kind == "markdown" and before.source.startswith(PREDICTION):
             text = before.source.partition(":**")[2]
             written = ITALICS.sub("", text)  # the question that it was handed out with
-            return before if len(re.findall(r"[^\W_]+", written)) >= FEWEST_WORDS else None
+            return before if len(re.findall(r"[^\W_]+", written)) >= _FEWEST_WORDS else None
     return None
 
 

@@ -33,7 +33,7 @@ DESCRIPTION, HISTORY, PICTURE = "run.json", "losses.csv", "picture.png"
 LIMITS = {DESCRIPTION: 50_000, HISTORY: 12_000_000, PICTURE: 20_000_000}
 """Bytes of a run's file; 5000 steps at 400 pixels have 3 kB, 1 MB and 0.4 MB."""
 
-MAX_BRACKETS = 5_000
+_MAX_BRACKETS = 5_000
 MAX_VALUES = 1_200_000  # of a history
 SMALLEST_SIDE = 96  # pixels; smaller ones are of the fast mode, in which the kit is tested
 FEWEST_STEPS = {"adam": 1 / 4, "lbfgs": 1 / 100}  # as a share of those that are asked for
@@ -100,7 +100,7 @@ class Record:
         Raises:
             RunError: it does not describe a run.
         """
-        if len(data) > LIMITS[DESCRIPTION] or data.count(b"[") + data.count(b"{") > MAX_BRACKETS:
+        if len(data) > LIMITS[DESCRIPTION] or data.count(b"[") + data.count(b"{") > _MAX_BRACKETS:
             raise RunError(f"{DESCRIPTION} is larger than that of any run.")
         try:
             told = json.loads(data)
