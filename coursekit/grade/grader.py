@@ -445,7 +445,7 @@ def earned(todo: Question, one: Judged, status: Status) -> float:
         return todo.points
     if status in (Status.TAMPERED, Status.INFRASTRUCTURE):
         return 0.0
-    parts = verdicts.PARTS[todo.name]
+    parts = verdicts.PARTS.get(todo.name, {})  # pictures that were chosen have none
     share = sum(parts[part].share for part, cell in one.parts.items() if cell.passed)
     return round(todo.points * share, 2)
 

@@ -51,7 +51,7 @@ HONEST = {
 EARNED = {"gram_matrix": ("passed", 5), "content_loss": ("wrong", 0), "total_loss": ("passed", 5)}
 
 DIAGNOSED = ("diagnosis-forged", "diagnosis-flood", "diagnosis-memory", "sockets", "odd-exception")
-pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.slow]
 
 
 def cases():
