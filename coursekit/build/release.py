@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 FOLDER = "style-transfer"  # what the ZIP file unpacks to
 Date = tuple[int, int, int, int, int, int]
-PACKAGE = {".py", ".pyi", ".typed", ".safetensors", ".js", ".css", ".j2"}
+PACKAGE = {".py", ".pyi", ".typed", ".safetensors", ".toml", ".js", ".css", ".j2"}
 SETTINGS_FILE = "styletools/data/course.toml"
 PICTURES = {".jpg", ".png", ".md"}
 

@@ -39,7 +39,7 @@ from coursekit.sandbox.places import temporary
 LOST = ("timed out", "died", "out of memory", "not reached")
 MOST_LATER = 3  # values of a name below its check
 _REMEDY = "No points are lost: a person decides."
-_MOST_RUNS = 5  # of a notebook
+_MOST_RUNS = 12  # of a notebook, each without one more cell that ends the kernel
 TRIES = 2  # of an answer that ends or blocks the kernel, and of a kernel that does not start
 NO_MEMORY = ("MemoryError", "allocate memory", "not enough memory")
 ENDS = 4  # of a picture's name, at which the kernel is shown it
@@ -248,17 +248,17 @@ class Grader:
         it is asked, is asked a second time, after the others.
         """
         final: dict[str, Judged] = {}
-        found: dict[str, Judged] = {}
         waiting = list(run.wanted)
         blamed: Counter[str] = Counter()
         for _ in range(_MOST_RUNS):
-            results = self._run_notebooks([run], dict.fromkeys(waiting, (0,)), skipped, sandbox)
-            found = {name: self._judged(name, results) for name in waiting}
+            asked = [name for name in waiting if not blamed[name]] or waiting
+            results = self._run_notebooks([run], dict.fromkeys(asked, (0,)), skipped, sandbox)
+            found = {name: self._judged(name, results) for name in asked}
             if results["setup"].passed:
                 final |= {name: one for name, one in found.items() if not one.lost}
                 later |= _claimed(results)
             ended = next((key for key, cell in results.items() if cell.how in LOST), "")
-            culprit = next((name for name in waiting if ended.startswith(f"{name}-")), "")
+            culprit = next((name for name in asked if ended.startswith(f"{name}-")), "")
             if ended.startswith("run-"):
                 skipped[ended] = results[ended]
             elif culprit:
@@ -266,11 +266,9 @@ class Grader:
                 if blamed[culprit] == TRIES:
                     final[culprit] = found[culprit]
             waiting = [name for name in waiting if name not in final]
-            waiting = [name for name in waiting if name != culprit] or waiting
             if not waiting:
                 break
-        left = [name for name in run.wanted if name not in final]
-        final |= {name: found.get(name) or Judged({}, None, None, False) for name in left}
+        final |= {name: Judged({}, None, None, False) for name in waiting}
         return {name: _with_lost(one, name, run, skipped) for name, one in final.items()}
 
     def _judge_later(

@@ -69,30 +69,30 @@ def test_wrong_answers_lose_their_own_points_and_are_explained(grader):
 
 
 HARMFUL = {
-    "ends the kernel": ("import os\ndef gram_matrix(tensor):\n    os._exit(0)", "raised"),
+    "ends the kernel": ("import os\ndef gram_matrix(tensor):\n    os._exit(0)", ("raised",)),
     "kills it from a thread": (
         "import os, threading\nthreading.Timer(1, os._exit, [0]).start()\n"
         "def gram_matrix(tensor):\n    import time; time.sleep(3)",
-        "raised",
+        ("raised", "timed out"),
     ),
-    "never ends": ("def gram_matrix(tensor):\n    while True: pass", "timed out"),
+    "never ends": ("def gram_matrix(tensor):\n    while True: pass", ("timed out",)),
     "swallows interrupts": (
         "def gram_matrix(tensor):\n    while True:\n        try:\n            while True: pass\n"
         "        except BaseException: pass",
-        "timed out",
+        ("timed out",),
     ),
     "takes all memory": (
         "def gram_matrix(tensor):\n    return torch.ones(10**10)",
-        "out of memory",
+        ("out of memory",),
     ),
     "breaks torch for the others": (
         "torch.Tensor.__mul__ = torch.Tensor.__sub__ = torch.mean = lambda *a, **k: 1 / 0\n"
         "def gram_matrix(tensor):\n    return torch.eye(tensor.shape[1])",
-        "wrong",
+        ("wrong",),
     ),
     "calls the kit": (
         "import styletools\ndef gram_matrix(tensor):\n    return styletools.gram_matrix(tensor)",
-        "tampered",
+        ("tampered",),
     ),
 }
 
@@ -104,7 +104,7 @@ def test_harm_hurts_no_other_answer(harm, grader, monkeypatch):
     source, status = HARMFUL[harm]
     grade = grader.grade(submission(gram_matrix=source))
     assert lost(grade) == {"gram_matrix": 5}
-    assert statuses(grade)["gram_matrix"] == status
+    assert statuses(grade)["gram_matrix"] in status
 
 
 def test_two_harmful_answers(grader, monkeypatch):
