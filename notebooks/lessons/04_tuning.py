@@ -457,7 +457,7 @@ for name in "ab":
 # %% [markdown]
 # ### My second experiment
 #
-# Again, the expectation comes first.
+# Again, the expectation comes first. It is graded as the first experiment is.
 
 # %% [markdown] grade_id="my_experiment_2_inference" solution=true points=5
 # <!-- BEGIN SOLUTION --> (Open, as the first.) The second experiment may follow from the first: a
