@@ -207,7 +207,7 @@ def _write_zip(path: Path, files: dict[str, bytes], date: Date) -> None:
 def add_file(
     archive: zipfile.ZipFile, name: str, content: bytes, date: Date, executable: bool = False
 ) -> None:
-    """Add a file as if it were written at the course's date."""
+    """Add a file as if it were written at a date."""
     entry = zipfile.ZipInfo(name, date)
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.create_system = 3  # as on Linux, wherever it is made

@@ -14,11 +14,10 @@ import random
 import re
 import secrets
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ from coursekit.grade.kits import INSIDE
 from coursekit.inside import doors
 from coursekit.inside.verdicts import LAYERS, OTHER_LAYERS, STYLE_LAYERS
 from coursekit.records import Answer, Code, OneNotebook, Outcome, Run, Status
-from coursekit.sandbox import WORK, Sandbox
+from coursekit.sandbox import Sandbox
 from coursekit.sandbox.memory import memory_of
 
 _TOLERANCE = 2e-4  # relative, of a gradient's norm, a value or a weight: float32 keeps to 2e-5
@@ -165,18 +164,15 @@ class Conversation:
     """
 
     def __init__(self, sandbox: Sandbox, warm: Sequence[str] = WARM) -> None:
-        place = WORK / "single.py"
-        self._room = replace(sandbox, files={**sandbox.files, place: INSIDE / "single.py"})
-        self._command = self._room.command([sys.executable, str(self._room.path(place))])
+        self._running = sandbox.running(
+            INSIDE / "single.py", stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._taken = 0
         self._warm = list(warm)
 
     def __enter__(self) -> "Conversation":
-        self._room.__enter__()
-        self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        self._process = self._running.__enter__()
         threading.Thread(target=self._read, daemon=True).start()
         self._send(self._warm)
         if self._next(time.monotonic() + START_SECONDS) != "ready":
@@ -185,9 +181,7 @@ class Conversation:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self._process.kill()  # with all that it started: they die with their parent
-        self._process.wait()
-        self._room.__exit__(None, None, None)
+        self._running.__exit__(None, None, None)
 
     def ask(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Have one run made; what it told, and how it ended.

@@ -28,6 +28,7 @@ from typing import Any
 import cells as runner  # type: ignore[import-not-found]  # copies, beside this script
 import doors  # type: ignore[import-not-found]
 import numpy as np
+import state  # type: ignore[import-not-found]
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import (
@@ -708,7 +709,7 @@ def main() -> None:
     out = os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 1)
-    _spare_dynamo()
+    state.spare_dynamo()
 
     def tell(value: Any) -> None:
         line = memoryview(json.dumps(value).encode() + b"\n")
@@ -748,23 +749,6 @@ def _waited(child: int, seconds: float) -> str:
     finally:
         os.close(watched)
     return "died" if os.waitpid(child, 0)[1] else ""
-
-
-def _spare_dynamo() -> None:
-    """Have torch's compiler loaded only by who asks for it: each optimiser would, for nothing."""
-    name = "torch._dynamo"
-    if name in sys.modules:
-        return
-    stand_in = types.ModuleType(name)
-    stand_in.graph_break = lambda *_, **__: None  # type: ignore[attr-defined]
-    stand_in.disable = (  # type: ignore[attr-defined]
-        lambda function=None, *_, **__: function if function is not None else (lambda one: one)
-    )
-    stand_in.__path__ = []
-    tools = types.ModuleType(f"{name}.utils")  # torchvision asks whether it may compile
-    tools.is_compile_supported = lambda *_: False  # type: ignore[attr-defined]
-    sys.modules[name], sys.modules[f"{name}.utils"] = stand_in, tools
-    torch._dynamo = stand_in
 
 
 if __name__ == "__main__":

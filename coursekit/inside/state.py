@@ -115,16 +115,19 @@ class Untouched:
 def spare_dynamo() -> None:
     """Have torch's compiler loaded when somebody asks for it, and not by the first optimiser.
 
-    Every optimiser of torch's asks for two of its functions, which do nothing outside of it.
+    Every optimiser of torch's asks for two of its functions, which do nothing outside of it, and
+    torchvision asks whether it may compile.
     """
     name = "torch._dynamo"
     if name in sys.modules:
         return
-    stand_in = types.ModuleType(name)
+    stand_in, tools = types.ModuleType(name), types.ModuleType(f"{name}.utils")
 
     def load(wanted: str) -> Any:
+        if wanted.startswith("__") and wanted != "__path__":  # `inspect` looks at every module
+            raise AttributeError(wanted)
         if sys.modules.get(name) is stand_in:
-            del sys.modules[name]
+            del sys.modules[name], sys.modules[tools.__name__]
             vars(torch).pop("_dynamo", None)
         return getattr(importlib.import_module(name), wanted)
 
@@ -134,7 +137,8 @@ def spare_dynamo() -> None:
     stand_in.graph_break = lambda *_, **__: None  # type: ignore[attr-defined]
     stand_in.disable = disable  # type: ignore[attr-defined]
     stand_in.__getattr__ = load  # type: ignore[method-assign]
-    sys.modules[name] = stand_in
+    tools.is_compile_supported = lambda *_: False  # type: ignore[attr-defined]
+    sys.modules[name], sys.modules[tools.__name__] = stand_in, tools
     torch._dynamo = stand_in
 
 

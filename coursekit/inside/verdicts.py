@@ -170,21 +170,6 @@ class Desk:
         return self.names[name]
 
 
-def kernel_desk() -> Desk:
-    """The desk of a grading kernel, where `styletools` is the one without answers."""
-    import standins  # type: ignore[import-not-found]
-    from styletools._withheld import asking, calls  # type: ignore[import-not-found]
-
-    import styletools
-    import styletools.losses
-
-    asking[:] = [True]  # answers are run where they are asked
-    given = ("STYLE_WEIGHTS", "bundled", "load_image", "save_image", "to_image", "checks")
-    shown = ("show_images", "plot_losses", "diagrams", "lessons")
-    offers = {name: getattr(styletools, name) for name in (*given, *shown)}
-    return Desk({**offers, **standins.OFFERS}, calls, styletools)
-
-
 @contextmanager
 def quiet() -> Iterator[None]:
     """A clean state, and whatever the student's code says or sets goes no further."""

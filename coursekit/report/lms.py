@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from coursekit.build.release import add_file
 from coursekit.collect.names import file_name
 from coursekit.report.pages import number
 from coursekit.report.roster import Entry
@@ -251,10 +252,7 @@ def _pack(path: Path, pages: Mapping[str, Path]) -> None:
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, page in sorted(pages.items()):
             if page.is_file():
-                entry = zipfile.ZipInfo(name, ZIP_EPOCH)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = 0o644 << 16
-                archive.writestr(entry, page.read_bytes())
+                add_file(archive, name, page.read_bytes(), ZIP_EPOCH)
 
 
 def _read(path: Path) -> Sheet:

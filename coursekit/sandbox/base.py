@@ -11,14 +11,14 @@ import tempfile
 import textwrap
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from coursekit.sandbox.memory import LOOK_EVERY, memory_of
-from coursekit.sandbox.places import course, samples
+from coursekit.sandbox.places import course, samples, temporary
 from styletools.errors import StyletoolsError
 
 GIBIBYTE = 1 << 30
@@ -152,27 +152,17 @@ class Sandbox(ABC):
         Returns:
             What it printed, a value for each line that is JSON.
         """
-        place = WORK / script.name
-        with (
-            replace(self, files={**self.files, place: script}) as room,
-            tempfile.TemporaryFile() as given,
-            tempfile.TemporaryFile() as taken,
-        ):
+        # Files, which the sandbox limits in size; a pipe would fill this process's memory.
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as taken:
             given.write(json.dumps(request).encode())
             given.seek(0)
-            # A file, which the sandbox limits in size; a pipe would fill this process's memory.
-            process = subprocess.Popen(
-                room.command([sys.executable, str(room.path(place))]),
-                stdin=given,
-                stdout=taken,
-                stderr=subprocess.DEVNULL,
-            )
-            end = time.monotonic() + seconds
-            while process.poll() is None:
-                if time.monotonic() > end or memory_of(process.pid) > memory:
-                    process.kill()  # with all that it started: they die with their parent
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(LOOK_EVERY)
+            with self.running(script, stdin=given, stdout=taken) as process:
+                end = time.monotonic() + seconds
+                while process.poll() is None:
+                    if time.monotonic() > end or memory_of(process.pid) > memory:
+                        process.kill()
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(LOOK_EVERY)
             taken.seek(max(0, taken.seek(0, os.SEEK_END) - tail))
             lines = taken.read().split(b"\n")
         values = []
@@ -180,6 +170,27 @@ class Sandbox(ABC):
             with contextlib.suppress(ValueError, RecursionError):
                 values.append(json.loads(line))
         return values
+
+    @contextlib.contextmanager
+    def running(self, script: Path, **streams: Any) -> Iterator["subprocess.Popen[bytes]"]:
+        """A Python script that runs in it, in an empty folder; at the end it is ended.
+
+        Args:
+            script: a file of this machine.
+            streams: `stdin` and `stdout` of `subprocess.Popen`.
+        """
+        place = WORK / script.name
+        with (
+            replace(self, files={**self.files, place: script}) as room,
+            tempfile.TemporaryDirectory(prefix=temporary("run")) as folder,
+        ):
+            command = room.command([sys.executable, str(room.path(place))])
+            process = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL, **streams)
+            try:
+                yield process
+            finally:
+                process.kill()  # with all that it started: they die with their parent
+                process.wait()
 
     # --- Whether it works ------------------------------------------------------------------------
 

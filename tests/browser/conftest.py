@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 from support.browser import CHROMIUM_ARGUMENTS, CLOSE, serve
 from support.needs import find_chromium
+from support.pages import fenced
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 expect.set_options(timeout=120_000)  # milliseconds; other work on the machine is no failure
@@ -67,16 +68,7 @@ def filled(student, reference):
 def window(browser, lab):
     """The one page, which may only talk to this machine, and a list of what else it asked for."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    strangers = []
-
-    def only_here(route):
-        if route.request.url.startswith(LOOPBACK):
-            route.continue_()
-        else:
-            strangers.append(route.request.url)
-            route.abort()
-
-    context.route("**/*", only_here)
+    strangers = fenced(context, *LOOPBACK)
     page = context.new_page()
     page.set_default_timeout(120_000)
     yield page, strangers

@@ -1,7 +1,12 @@
 """The cells of a notebook, run one after the other."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+from coursekit.inside import cells as runner
 from coursekit.inside.cells import Cells, is_absent
 
 
@@ -110,3 +115,24 @@ def test_syntax_errors_have_their_line():
     [failure] = cells.failures
     assert (failure.kind, failure.line, failure.text) == ("syntax", 2, "def f(:")
     assert "a" not in cells.names
+
+
+def test_the_compiler_is_loaded_by_who_asks_for_it():
+    """Not by torchvision nor by an optimiser; and what they were given does not hide it."""
+    code = """
+        import sys
+        import state
+        state.spare_dynamo()
+        import torch, torchvision
+        torch.optim.Adam([torch.ones(1, requires_grad=True)])
+        print("torch._dynamo.config" in sys.modules)
+        print(torch.compile(lambda x: 2 * x, backend="eager")(torch.ones(1)).item())
+        from torch._dynamo.utils import is_compile_supported
+        print("torch._dynamo.config" in sys.modules, is_compile_supported.__module__)
+        """
+    folder = Path(runner.__file__).parent
+    source = "\n".join(line.strip() for line in code.splitlines())
+    done = subprocess.run(
+        [sys.executable, "-c", source], cwd=folder, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["False", "2.0", "True", "torch._dynamo.utils"], done.stderr

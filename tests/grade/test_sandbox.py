@@ -16,7 +16,7 @@ import psutil
 import pytest
 from support.containers import container
 
-from coursekit.sandbox import Bubblewrap, Limits, OwnUid, base, bubblewrap
+from coursekit.sandbox import Bubblewrap, Limits, OwnUid, Plain, base, bubblewrap
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -436,3 +436,17 @@ def test_a_bubblewrap_that_fails_says_why(monkeypatch, tmp_path):
         assert "No permissions to create new namespace" in Bubblewrap().trouble()
     finally:
         base._trouble.cache_clear()
+
+
+@pytest.mark.parametrize("kind", [Plain, Bubblewrap])
+def test_a_script_writes_nothing_into_the_graders_folder(kind, tmp_path, monkeypatch):
+    (tmp_path / "images").mkdir()
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import json, os\nfound = os.listdir('.')\n"
+        "open('curve.jpg', 'w').close()\nprint(json.dumps(found))\n"
+    )
+    [found] = kind().furnished().call(script, {})
+    assert set(found) <= {"script.py"}  # bubblewrap's own folder holds the script
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "script.py"]

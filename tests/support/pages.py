@@ -8,6 +8,21 @@ from axe_playwright_python.sync_playwright import Axe
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "preload": False}
 
 
+def fenced(context, *allowed):
+    """Let a browser window ask for addresses with these beginnings; a list of its other wishes."""
+    strangers = []
+
+    def only_these(route):
+        if route.request.url.startswith(allowed):
+            route.continue_()
+        else:
+            strangers.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", only_these)
+    return strangers
+
+
 @contextmanager
 def opened(browser, path: Path, **settings):
     """A page from disk, in a browser window of its own.
@@ -15,16 +30,7 @@ def opened(browser, path: Path, **settings):
     Fails where the page asked for anything that is no file, or wrote an error to the console.
     """
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})
-    strangers, errors = [], []
-
-    def only_files(route):
-        if route.request.url.startswith(("file:", "data:", "blob:")):
-            route.continue_()
-        else:
-            strangers.append(route.request.url)
-            route.abort()
-
-    context.route("**/*", only_files)
+    strangers, errors = fenced(context, "file:", "data:", "blob:"), []
     page = context.new_page()
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
