@@ -29,6 +29,7 @@ DARK = 1 / 16  # of white: what nowhere is brighter would come out black
 OVERSHOOT = 0.1  # of white: floats may lie so far outside, as resampling leaves them
 MAX_PROFILE = 32_000_000  # bytes
 SAME_COLOURS = 2  # levels: a profile that changes no colour by more is sRGB's own
+HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 PNG = b"\x89PNG\r\n\x1a\n"
 PNG_TEXT = (b"tEXt", b"zTXt", b"iTXt")
 
@@ -42,6 +43,8 @@ class LevelsError(ValueError):
 def open_picture(file: BinaryIO) -> Image.Image:
     """Open a picture, not loaded yet; Pillow's limits for text in a PNG do not stop it.
 
+    HEIC needs the package pillow-heif.
+
     Args:
         file: stays open until the picture is loaded.
 
@@ -49,6 +52,12 @@ def open_picture(file: BinaryIO) -> Image.Image:
         UnidentifiedImageError, OSError and whatever else Pillow raises: it is no picture.
     """
     plain, profile = _without_much_text(file)
+    if plain.read(12)[4:] in [b"ftyp" + brand for brand in HEIC_BRANDS]:
+        with contextlib.suppress(ImportError):
+            import pillow_heif
+
+            pillow_heif.register_heif_opener()
+    plain.seek(0)
     with warnings.catch_warnings():  # whoever calls has a limit of its own
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         image = Image.open(plain)

@@ -16,6 +16,7 @@ from torch.nn.functional import interpolate
 
 from styletools._files import atomic_path, user_path
 from styletools._rgb import (
+    HEIC_BRANDS,
     LevelsError,
     open_picture,
     to_levels,
@@ -42,9 +43,12 @@ NOT_PICTURES = (  # what a file begins with that Pillow does not open, and what 
     ((b"pk\3\4",), "an archive or an office file", "take the picture out of it"),
 )
 FTYP = {  # brands of files that phones and cameras write
-    "HEIC, which iPhones write": (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"),
     "a raw photograph": (b"crx ",),
     "a video": (b"isom", b"iso2", b"mp41", b"mp42", b"qt  ", b"avc1", b"m4v "),
+}
+BY_EXTRA = {  # Pillow's name of a format that the extra `heic` reads
+    "HEIF": ("HEIC, which iPhones write", HEIC_BRANDS),
+    "AVIF": ("AVIF", (b"avif", b"avis")),
 }
 
 PICTURES = Path(__file__).resolve().parent.parent / "images"
@@ -258,8 +262,14 @@ def _what_it_is(file: BinaryIO | None) -> str:
     for beginnings, kind, remedy in NOT_PICTURES:
         if text.startswith(beginnings):
             return f"{kind}, not a picture; {remedy}"
+    brand = head[8:12].lower() if head[4:8] == b"ftyp" else b""
+    for plugin, (kind, brands) in BY_EXTRA.items():
+        if brand in brands and plugin in Image.OPEN:
+            return f"{kind}, but damaged or cut off; get the file again"
+        if brand in brands:
+            return f"{kind}; run `pip install -e '.[heic]'` to read it, or save it as PNG or JPEG"
     for kind, brands in FTYP.items():
-        if head[4:8] == b"ftyp" and head[8:12].lower() in brands:
+        if brand in brands:
             return f"{kind}, which Pillow does not read; save it as PNG or JPEG"
     if not head:
         return "not a picture: the file is empty; get it again"
