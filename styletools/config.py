@@ -62,7 +62,10 @@ OPTIMIZERS = ("adam", "lbfgs")
 CONVENTIONS = ("course", "paper")
 POOLINGS = ("max", "avg")
 PRECISIONS = ("auto", "float32", "bfloat16")
-LATER_SETTINGS = {"clamp": False, "normalise_filters": False, "picture_tolerance": 0.0}
+COLOUR_MODES = ("style", "match", "luminance")
+LATER_SETTINGS = {
+    "clamp": False, "normalise_filters": False, "picture_tolerance": 0.0, "colour": "style",
+}  # fmt: skip
 """Settings that came later, as runs from before them were: those keep their keys."""
 
 
@@ -95,6 +98,11 @@ class TransferConfig:
     )
     tv_weight: float = _setting(
         0.0, "Weight of the total variation, which smooths pixel noise (not in the paper)."
+    )
+    colour: str = _setting(
+        "style",
+        "Whose colours: style; match: the style is first given the photograph's mean and "
+        "covariance of colours; luminance: only brightness is painted (Gatys et al. 2017).",
     )
     steps: int = _setting(BASE["steps"], "Evaluations of the loss and its gradient.")
     optimizer: str = _setting("adam", "adam, or lbfgs: the paper's, far fewer steps.")
@@ -153,6 +161,7 @@ class TransferConfig:
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         _check_choice("precision", self.precision, PRECISIONS)
         _check_choice("convention", self.convention, CONVENTIONS)
+        _check_choice("colour", self.colour, COLOUR_MODES)
         _check_choice("clamp", self.clamp, (False, True))
         if self.normalise_filters is not None:
             _check_choice("normalise_filters", self.normalise_filters, (False, True))

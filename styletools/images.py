@@ -98,7 +98,11 @@ def to_tensor(image: Image.Image | np.ndarray) -> Tensor:
 
 def shrink(image: Tensor, times: int) -> Tensor:
     """(1, 3, H, W) → (1, 3, H // times, W // times), without aliasing."""
-    size = (image.shape[-2] // times, image.shape[-1] // times)
+    return shrink_to(image, (image.shape[-2] // times, image.shape[-1] // times))
+
+
+def shrink_to(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """(1, 3, H, W) → (1, 3, *size), without aliasing."""
     return interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
 
 
@@ -113,10 +117,11 @@ def normalise(rgb: Tensor) -> Tensor:
     return (rgb - mean) / std
 
 
-def denormalise(image: Tensor) -> Tensor:
-    """The reverse of `normalise`, clipped to [0, 1]."""
+def denormalise(image: Tensor, clip: bool = True) -> Tensor:
+    """The reverse of `normalise`, clipped to [0, 1] unless the values beyond are wanted."""
     mean, std = _statistics(image)
-    return (image * std + mean).clamp(0, 1)
+    rgb = image * std + mean
+    return rgb.clamp(0, 1) if clip else rgb
 
 
 def to_image(tensor: Tensor) -> Image.Image:

@@ -22,6 +22,7 @@ from styletools.engine.checkpoint import (
     picture_sha256,
     saved_precision,
 )
+from styletools.engine.colour import prepare, recolour
 from styletools.engine.memory import plan_memory
 from styletools.engine.objective import Objective
 from styletools.engine.optimisers import OPTIMISERS
@@ -51,7 +52,7 @@ class Step:
         steps: the most there will be.
         losses: this step's row of the loss history.
         image: (1, 3, h, w), normalised, the target that was evaluated, at the size the run works
-            at now; copy it to keep it.
+            at now, with the content's colours where `colour` is "luminance"; copy it to keep it.
         seconds: spent optimising, earlier parts of a resumed run included, callbacks not.
     """
 
@@ -134,6 +135,8 @@ def stylize(
     config, backbone, device = _resolve(config, backbone, place)
     content, style, start = _load_pictures(content, style, config)
     kept = Checkpoint(place, _identity(config, content, style, start, backbone))
+    photograph = content
+    content, style, start = prepare(content, style, start, config)
     plan = plan_memory(config, backbone, (content.shape[-2], content.shape[-1]))
     content, style, start = (picture.to(device) for picture in (content, style, start))
     schedule = Schedule(content, style, start, config, plan.exact_ending)
@@ -152,6 +155,9 @@ def stylize(
         content, style = schedule.contents[level], schedule.styles[level]
         return Objective(model(precision), content, style, config, saving)
 
+    def finished(image: Tensor) -> Tensor:
+        return recolour(image, photograph) if config.colour == "luminance" else image
+
     def evaluate(target: Tensor) -> Tensor:
         """One step: the loss and its gradient, a row of the history, the callback."""
         nonlocal started
@@ -162,7 +168,8 @@ def stylize(
         row = state.add_row(total, parts, config)
         state.seconds = time.monotonic() - started
         if callback is not None and state.ended is None:
-            step = Step(len(state.history), config.steps, row, target.detach(), state.seconds)
+            image = finished(target.detach())
+            step = Step(len(state.history), config.steps, row, image, state.seconds)
             if callback(step) is True:
                 state.ended = Ended.STOPPED
             started = time.monotonic() - state.seconds
@@ -177,7 +184,7 @@ def stylize(
         kept.save(state)
     except NotFiniteError as error:
         state.ended, state.detail = Ended.DIVERGED, str(error)
-    image = schedule.at_full_size(optimiser.image, state.level).float().cpu().clone()
+    image = finished(schedule.at_full_size(optimiser.image, state.level).float().cpu()).clone()
     result = TransferResult(
         image, state.history, state.kept_row, config, describe_environment(device, backbone),
         state.seconds, state.ended, state.detail,

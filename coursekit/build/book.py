@@ -31,7 +31,9 @@ from styletools.errors import StyletoolsError
 ROOT_OF_BOOK = Path(__file__).resolve().parents[2]
 BOOK_TEMPLATES = Path(__file__).resolve().parent / "templates"
 LIGHT_CODE, DARK_CODE = "xcode", "github-dark"
-GUIDES = ("instructors", "trust", "privacy", "accessibility", "small", "paper", "red-team")
+GUIDES = (
+    "control", "instructors", "trust", "privacy", "accessibility", "small", "paper", "red-team"
+)  # fmt: skip
 _DRAWN = "No description has been provided for this image"  # nbconvert's
 KINDS_OF_PICTURES = ("content", "style")
 

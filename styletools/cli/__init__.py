@@ -16,7 +16,15 @@ import click
 
 from styletools._files import source_stem, user_path
 from styletools.cli import runs as cli_runs
-from styletools.config import CONVENTIONS, OPTIMIZERS, POOLINGS, PRECISIONS, PRESETS, TransferConfig
+from styletools.config import (
+    COLOUR_MODES,
+    CONVENTIONS,
+    OPTIMIZERS,
+    POOLINGS,
+    PRECISIONS,
+    PRESETS,
+    TransferConfig,
+)
 from styletools.errors import LESS_MEMORY, StyletoolsError, is_out_of_memory
 
 DIVERGED, WRONG_INPUT, INTERRUPTED = cli_runs.FAILED, 2, cli_runs.INTERRUPTED
@@ -29,7 +37,8 @@ Exit codes:
   130  interrupted; the same command goes on
 """
 CHOICES = {
-    "optimizer": OPTIMIZERS, "convention": CONVENTIONS, "pooling": POOLINGS, "precision": PRECISIONS
+    "optimizer": OPTIMIZERS, "convention": CONVENTIONS, "pooling": POOLINGS,
+    "precision": PRECISIONS, "colour": COLOUR_MODES,
 }  # fmt: skip
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 

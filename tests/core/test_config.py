@@ -9,7 +9,13 @@ import sys
 
 import pytest
 
-from styletools.config import ASSIGNMENT, COURSE_FILE, TransferConfig, read_course
+from styletools.config import (
+    ASSIGNMENT,
+    COURSE_FILE,
+    LATER_SETTINGS,
+    TransferConfig,
+    read_course,
+)
 from styletools.errors import ConfigError
 
 
@@ -60,11 +66,12 @@ def test_filters_go_with_the_divisors_unless_they_are_named():
 
 def test_settings_saved_before_a_setting_came_mean_what_they_meant():
     before = TransferConfig(convention="paper").to_dict()
-    for name in ("normalise_filters", "clamp", "picture_tolerance"):
+    for name in LATER_SETTINGS:
         del before[name]
     config = TransferConfig.from_dict(before)
     assert (config.has_normalised_filters, config.clamp) == (False, False)
     assert not config.may_end_early
+    assert config.colour == "style"
 
 
 def test_every_setting_has_help():
@@ -90,6 +97,7 @@ def test_every_setting_has_help():
         ({"convention": "mine"}, "convention is 'mine'; choose one of course, paper"),
         ({"picture_tolerance": -1}, "picture_tolerance is -1; give a number 0 or more and at most"),
         ({"normalise_filters": "yes"}, "normalise_filters is 'yes'; choose one of False, True"),
+        ({"colour": "grey"}, "colour is 'grey'; choose one of style, match, luminance"),
         ({"pooling": "mean"}, "pooling is 'mean'; choose one of max, avg"),
         ({"style_weights": {"conv1": 1}}, "Unknown layer 'conv1'; .* conv1_1, conv1_2"),
         ({"style_weights": {"conv1_1": -1}}, r"style_weights\['conv1_1'\] is -1; give a number 0"),

@@ -18,7 +18,7 @@ from torch.nn.functional import interpolate
 
 from styletools import transfer
 from styletools.backbones import Backbone, load_backbone
-from styletools.config import TransferConfig
+from styletools.config import LATER_SETTINGS, TransferConfig
 from styletools.engine import checkpoint as checkpoints
 from styletools.engine import precision
 from styletools.errors import CheckpointError, ConfigError, ImageError
@@ -611,10 +611,29 @@ def test_the_papers_divisors_bring_the_papers_filters(pictures, backbone):
     assert keys[0] == transfer.run_key(*pictures, paper, backbone)
 
 
+RAMP = torch.arange(3 * 32 * 40).reshape(1, 3, 32, 40) / 1000
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [  # as they were before there was `colour`
+        ({}, "10551646e89da516166d7043181456f0478e51d294c2fd0644519e8ed2d20fc4"),
+        (
+            {"optimizer": "lbfgs", "levels": 3, "picture_tolerance": 5.0, "steps": 150},
+            "3bb494ba784ad19d8e70be9c22889d9a2e9cee8e09d6c38a388257c433130572",
+        ),
+    ],
+)
+def test_runs_that_use_no_control_keep_their_keys(settings, key):
+    backbone = Backbone("random", {}, "max", "0" * 64)
+    config = TransferConfig(device="cpu", **settings)
+    assert transfer.run_key(RAMP, 1 - RAMP, config, backbone) == key
+    assert transfer.run_key(RAMP, 1 - RAMP, config.replace(colour="match"), backbone) != key
+
+
 def test_settings_that_came_later_leave_the_keys_of_earlier_runs(pictures, backbone):
     settings = SMALL.replace(normalise_filters=False).to_dict()
-    assert (settings.pop("clamp"), settings.pop("normalise_filters")) == (False, False)
-    assert settings.pop("picture_tolerance") == 0
+    assert {name: settings.pop(name) for name in LATER_SETTINGS} == LATER_SETTINGS
     hashes = {"content": "0", "style": "1", "start": "2"}
     before = checkpoints.identity_of(settings, hashes, "3")
     assert checkpoints.identity_of({**settings, "clamp": False}, hashes, "3") == before

@@ -144,6 +144,7 @@ def test_every_control_says_what_it_does(panel):
         ("max_size", 200),
         ("start", "noise"),
         ("seed", 12),
+        ("colour", "luminance"),
         ("levels", 2),
         ("tolerance", 0.25),
         ("picture_tolerance", 2.5),

@@ -39,6 +39,8 @@ HELP: dict[str, str] = {field.name: field.metadata["help"] for field in fields(T
     "sooner done, less style. 0: never.",
     "picture_tolerance": "A size is done when ten steps change the picture by less than so many "
     "of its 255 levels, on average. Larger: sooner done, less style. 0: never.",
+    "colour": "Whose colours it gets. Matched: the style is recoloured like the photo first, "
+    "so strokes keep their contrast. Brightness only: every pixel keeps its colour.",
     "backbone": "The network that judges the picture: vgg19 is the paper's; small is ten times "
     "faster and coarser; torchvision is 548 MB to download.",
     "pooling": "How the network shrinks its maps. avg: smoother strokes; max: harder edges.",
@@ -57,6 +59,10 @@ WEIGHT_PRESETS: dict[str, Mapping[str, float]] = {
     "Deep only": dict.fromkeys(STYLE_WEIGHTS, 0.0) | {"conv4_1": 1.0, "conv5_1": 1.0},
 }
 FILTERS = (("as the divisors'", None), ("as they were trained", False), ("mean of 1", True))
+COLOUR_CHOICES = (
+    ("the style's", "style"), ("matched to the photograph", "match"),
+    ("the photograph's, brightness only", "luminance"),
+)  # fmt: skip
 BASE_OF = {"adam": ASSIGNMENT, "lbfgs": FAST}
 PRESET_HELP = (
     "Which layers the style is taken from. Early only: colours and fine grain. Deep only: large "
@@ -282,7 +288,7 @@ def paper_settings(config: TransferConfig) -> TransferConfig:
 
 
 PAPERS = ("convention", "content_weight", "style_weight", "content_layers")
-RUN = ("optimizer", "steps", "learning_rate", "max_size", "start", "seed")
+RUN = ("colour", "optimizer", "steps", "learning_rate", "max_size", "start", "seed")
 MORE = (
     "levels", "picture_tolerance", "tolerance", "tv_weight", "clamp", "content_layers",
     "convention", "backbone", "pooling", "normalise_filters", "precision", "max_memory", "device",
@@ -299,6 +305,7 @@ def _knobs(config: TransferConfig) -> dict[str, Any]:
     controls = {
         "content_weight": _knob("α content", "content_weight", 1e-2, 1e4, log=True),
         "style_weight": _knob("β style", "style_weight", 1e2, 1e9, log=True),
+        "colour": _choice("colours", "colour", COLOUR_CHOICES),
         "optimizer": _choice("optimiser", "optimizer", OPTIMIZERS),
         "steps": _knob("steps", "steps", 1, 10_000, log=True, step=1),
         "learning_rate": _knob("learning rate", "learning_rate", 1e-4, 1, log=True),
