@@ -4,7 +4,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,9 +28,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         with open(temporary, "r+b") as written:
             os.fsync(written.fileno())
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are private
-        _replace(temporary, path)
+        when_free(os.replace, temporary, path)
     except BaseException:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, PermissionError):
             temporary.unlink()
         raise
 
@@ -46,14 +46,19 @@ def source_stem(source: str) -> str:
     return Path(path).stem or "picture"
 
 
-def _replace(temporary: Path, path: Path) -> None:
-    """`os.replace`, again where a virus scanner or a synchronising program holds the file."""
+def when_free(change: Callable[..., object], *places: object) -> None:
+    """Change a file or folder; try again while a virus scanner or a synchronising program holds it.
+
+    Raises:
+        OSError: what `change(*places)` raises; a `PermissionError` only after about two seconds.
+    """
     for wait in HELD_SECONDS:
         try:
-            return os.replace(temporary, path)
+            change(*places)
+            return
         except PermissionError:
             time.sleep(wait)
-    os.replace(temporary, path)
+    change(*places)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 import click
 
-from styletools._files import source_stem, user_path
+from styletools._files import source_stem, user_path, when_free
 from styletools.cli import runs as cli_runs
 from styletools.config import (
     COLOUR_MODES,
@@ -152,7 +152,7 @@ def stylize(
             result = transfer(content, style, config, show, checkpoint)
         except DivergedError as error:
             _save(place, error.result, content, style)
-            checkpoint.unlink(missing_ok=True)
+            when_free(checkpoint.unlink, True)  # it may be missing
             raise _Failed(f"{error}", place) from None
     shown = _save_somewhere(place, result, content, style)
     backbone = result.environment["backbone"]
@@ -161,7 +161,7 @@ def stylize(
     if result.ended is Ended.INTERRUPTED:
         click.echo("Interrupted. To go on from here, give the same command again.", err=True)
         sys.exit(INTERRUPTED)
-    checkpoint.unlink(missing_ok=True)
+    when_free(checkpoint.unlink, True)  # it may be missing
     if result.ended is not Ended.FINISHED:
         click.echo(f"Ended early: {result.ended}: {result.detail}.")
 
@@ -329,7 +329,7 @@ def _prepare(place: Path, overwrite: bool, restart: bool) -> Path:
     except OSError as error:
         raise click.BadParameter(f"{folder} cannot be written: {error.strerror}.") from None
     if restart:
-        checkpoint.unlink(missing_ok=True)
+        when_free(checkpoint.unlink, True)  # it may be missing
     if result.exists() and not checkpoint.exists() and not overwrite:
         raise click.BadParameter(
             f"{result} is there already; give another -o, or --overwrite to replace it."

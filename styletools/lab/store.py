@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from PIL import Image
 from torch import Tensor
 
-from styletools._files import source_stem, sync_folder, user_path
+from styletools._files import source_stem, sync_folder, user_path, when_free
 from styletools.backbones import Backbone, load_backbone
 from styletools.config import ASSIGNMENT, PRECISIONS, TransferConfig
 from styletools.errors import CheckpointError, ConfigError, StyletoolsError
@@ -232,7 +232,7 @@ class RunStore:
         """Remove a run."""
         with self._writing(), suppress(FileNotFoundError):
             # At once, so that nobody sees half of it.
-            run.folder.rename(self.folder / f"{HIDDEN}{uuid.uuid4().hex}")
+            when_free(run.folder.rename, self.folder / f"{HIDDEN}{uuid.uuid4().hex}")
 
     def forget_unfinished(self) -> int:
         """Remove what interrupted runs would go on from; those going on now are left alone.
@@ -244,7 +244,8 @@ class RunStore:
         for work in (self.folder / UNFINISHED_WORK).glob("*-*"):
             with self._lock(work.name.rpartition("-")[0], wait=False) as ours:
                 if ours:
-                    shutil.rmtree(work)
+                    with self._on_disk():
+                        when_free(shutil.rmtree, work)
                     count += 1
         return count
 
@@ -318,7 +319,7 @@ class RunStore:
         """Give the folder its name, or the next one that is free."""
         names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
         place = next(place for n in names if not (place := self.folder / n).exists())
-        folder.rename(place)
+        when_free(folder.rename, place)
         sync_folder(self.folder)
         return place
 
@@ -445,7 +446,7 @@ def _go_on(request: RunRequest, callback: Callback, work: Path) -> TransferResul
         return finite(*arguments)
     except CheckpointError:
         for path in work.iterdir():
-            path.unlink()
+            when_free(path.unlink)
         return finite(*arguments)
 
 

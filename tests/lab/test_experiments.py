@@ -2,7 +2,9 @@
 
 import json
 import multiprocessing
+import shutil
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -273,6 +275,36 @@ def test_delete(store, photo, noise):
     store.delete(run)  # somebody else was quicker
     assert store.runs() == []
     assert not run.folder.exists()
+    assert not hidden(store)
+
+
+@pytest.mark.parametrize("change", ["run", "delete", "forget_unfinished"])
+def test_a_folder_held_for_a_moment(store, photo, noise, monkeypatch, change):
+    """As by a virus scanner: the first two tries are refused."""
+    run = store.run(photo, noise, QUICK)
+    (store.folder / experiments.UNFINISHED_WORK / "key-float32").mkdir(parents=True)
+    held = []
+
+    def refused_twice(real):
+        def try_it(place, *arguments):
+            if len(held) < 2:
+                held.append(place)
+                raise PermissionError(13, "The process cannot access the file", str(place))
+            return real(place, *arguments)
+
+        return try_it
+
+    if change == "forget_unfinished":
+        monkeypatch.setattr(experiments.shutil, "rmtree", refused_twice(shutil.rmtree))
+        assert store.forget_unfinished() == 1
+    else:
+        monkeypatch.setattr(Path, "rename", refused_twice(Path.rename))
+        if change == "delete":
+            store.delete(run)
+        else:
+            store.run(photo, noise, QUICK.replace(style_weight=5))
+    assert len(held) == 2
+    assert len(store.runs()) == {"run": 2, "delete": 0, "forget_unfinished": 1}[change]
     assert not hidden(store)
 
 
