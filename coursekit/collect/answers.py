@@ -2,8 +2,9 @@
 
 An answer is found by its cell's id, else by its `grade_id`, else by what it defines (code) or by
 the question before it (text). Of several, one that answers something wins over an empty one; then
-the lesson's own notebook over others, the id over the grade_id over the name, and the last in the
-notebook, as for whoever runs it from the top. What did not win is noted.
+the lesson's own notebook over others, the one saved last or numbered higher by a browser, the id
+over the grade_id over the name, and the last in the notebook, as for whoever runs it from the top.
+What did not win is noted.
 """
 
 import ast
@@ -11,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from coursekit.collect.archive import uncopied
 from coursekit.collect.helpers import bound_names
 from coursekit.collect.magics import FENCE, parsed, plain_python
 from coursekit.collect.saved import Book, Cell, code_cells, words
@@ -35,9 +37,10 @@ class _Candidate:
     home: int  # how surely the notebook is the lesson's: 0 to 3
 
     @property
-    def rank(self) -> tuple[int, int, tuple[bool, float], int, str, int]:
-        surer = FOUND_BY.index(self.found_by)
-        return self.worth, self.home, self.book.age, surer, self.book.name, self.position
+    def rank(self) -> tuple[int, int, tuple[bool, float], int, int, str, int]:
+        surer, name = FOUND_BY.index(self.found_by), self.book.name
+        _, number = uncopied(name)
+        return self.worth, self.home, self.book.age, number, surer, name, self.position
 
     @property
     def where(self) -> str:
@@ -99,7 +102,7 @@ def _steers(tag: str, cell: Cell, course: Course) -> bool:
 
 def _homes(book: Book, course: Course) -> dict[str, int]:
     """{lesson: how surely this is its notebook}: by its name, or else by the cells it holds."""
-    stem = book.name.rpartition("/")[2].removesuffix(".ipynb")
+    stem, _ = uncopied(book.name)
     ids = {identity for cell in book.cells for identity in (*cell.ids, f"?-{cell.grade_id}")}
     texts = {words(cell.source) for cell in book.cells}
     homes = {}

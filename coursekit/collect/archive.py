@@ -39,6 +39,9 @@ CHUNK = 1 << 20
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 MAX_INNER = 200 * MEGABYTE  # of a ZIP file in a ZIP file
 RENAMED = (".ipynb.txt", ".ipynb.json")
+COPY = re.compile(  # what a browser, an LMS or a file manager adds to the name of a copy
+    r"^copy of |[ _-]+copy[ \d()]*$|[ _-]?\((?P<round>\d{1,3})\)$|[ _-](?P<plain>\d{1,3})$", re.I
+)
 RUN_FILES = {"run.json": MEGABYTE, "losses.csv": 20 * MEGABYTE}  # bytes that are looked at
 PREVIEW = re.compile(r"(.*/)?previews/step_\d+\.png")  # a run's, from on the way: of no interest
 NOTED = {"__MACOSX", ".git", ".ipynb_checkpoints", ".venv", "venv", "__pycache__"}
@@ -288,6 +291,18 @@ def _is_read(name: str) -> bool:
     suffix = PurePosixPath(name).suffix.lower()
     notebook = suffix == ".ipynb" or name.lower().endswith(RENAMED)
     return notebook or suffix in PICTURES or _run_limit(name) >= 0
+
+
+def uncopied(name: str) -> tuple[str, int]:
+    """A notebook's name without folder, suffix and the mark of a copy; and the copy's number.
+
+    A browser counts its downloads from 1. The number is 0 where there is no mark, and -1 for a
+    file manager's copy, which is older or younger than the original.
+    """
+    stem = re.sub(r"\.ipynb(\.txt|\.json)?$", "", name.rpartition("/")[2], flags=re.I)
+    if not (mark := COPY.search(stem)):
+        return stem, 0
+    return COPY.sub("", stem), int(mark["round"] or mark["plain"] or -1)
 
 
 def shown(name: str) -> str:

@@ -15,7 +15,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from coursekit.collect.archive import NOT_LOOKED_AT, OLD, PICTURES, RENAMED, shown, top_names
+from coursekit.collect.archive import (
+    NOT_LOOKED_AT,
+    OLD,
+    PICTURES,
+    RENAMED,
+    shown,
+    top_names,
+    uncopied,
+)
 from coursekit.collect.clones import CLONES, clone_prefix, commit_dates
 from coursekit.course import NOTEBOOKS, lesson_names
 from coursekit.records import SINGLE
@@ -166,7 +174,9 @@ def is_download(path: Path) -> bool:
 
 def _holds_lesson(folder: Path) -> bool:
     names = {*lesson_names(), *lesson_names(NOTEBOOKS / SINGLE)}
-    return any(path.stem.lower() in names for path in folder.glob("*.ipynb"))
+    ends = (".ipynb", *RENAMED)
+    books = [path.name for path in _inside(folder) if path.name.lower().endswith(ends)]
+    return any(uncopied(book)[0].lower() in names for book in books)
 
 
 def recognise(folder: Path) -> str:

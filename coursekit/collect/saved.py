@@ -38,7 +38,7 @@ class Book:
 
     name: str
     cells: tuple[Cell, ...]
-    age: tuple[bool, float] = (False, 0.0)  # not in a folder of old states; when it was saved
+    age: tuple[bool, float] = (False, 0.0)  # not in a folder of old states; minute of saving
 
 
 def read_book(name: str, data: bytes) -> Book:

@@ -275,6 +275,34 @@ def test_the_newest_state_counts_with_a_note(tmp_path, stale):
     assert any("answered more than once; 02_gram.ipynb" in note for note in ada.notes)
 
 
+@pytest.mark.parametrize(
+    ("copy", "copy_counts"),
+    [
+        ("02_gram (1)", True), ("02_gram(2)", True), ("02_gram-1", True), ("02_gram 2", True),
+        ("02_gram copy", False), ("02_gram - Copy (2)", False), ("02_gram-Copy1", False),
+        ("Copy of 02_gram", False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("later", ["", "copy", "first"])
+def test_of_a_notebook_and_its_copy_the_one_saved_last_counts(tmp_path, copy, copy_counts, later):
+    """A browser's number says the order where files were saved together, as by `git clone`."""
+    for name, value in (("02_gram", 1), (copy, 2)):
+        save(tmp_path / "ada" / f"{name}.ipynb", own(value))
+        newer = 3600 * (later == ("copy" if value == 2 else "first"))
+        os.utime(tmp_path / "ada" / f"{name}.ipynb", (1_000_000_000 + newer,) * 2)
+    [ada] = collect([tmp_path / "ada"])
+    counts = {"": copy_counts, "copy": True, "first": False}[later]
+    assert ada.answers[GRAM].source[-1] == ("2" if counts else "1")
+    assert any("answered more than once" in note for note in ada.notes)
+
+
+@pytest.mark.parametrize("name", ["02_gram (1).ipynb", "02_gram.ipynb.txt", "02_GRAM-2.IPYNB"])
+def test_a_folder_is_a_students_whatever_a_browser_did_to_the_name(tmp_path, name):
+    save(tmp_path / "ada" / name, own(3))
+    [ada] = collect([tmp_path / "ada"])
+    assert (ada.student, ada.answers[GRAM].source[-1]) == ("ada", "3")
+
+
 @pytest.mark.parametrize("end", ["txt", "json", "TXT"])
 def test_a_notebook_that_a_browser_renamed(tmp_path, end):
     for path in (f"ada/02_gram.ipynb.{end}", f"bob.ipynb.{end}"):
