@@ -23,7 +23,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -58,6 +58,7 @@ class Failure:
         line: of the cell, from 1; 0 if no line of it is to blame.
         text: that line.
         names: what the rest of the cell would have defined.
+        source: the cell's.
     """
 
     cell: str
@@ -67,6 +68,7 @@ class Failure:
     line: int = 0
     text: str = ""
     names: tuple[str, ...] = ()
+    source: str = ""
 
     def __str__(self) -> str:
         where = f" (line {self.line}: {self.text})" if self.line else ""
@@ -115,8 +117,16 @@ class Cells:
                 failure = self._failure(error, file, label, ())
         self._left -= time.monotonic() - began
         if failure is not None:
+            failure = replace(failure, source=source)
             self.failures.append(failure)
         return failure
+
+    def blamed(self, name: str) -> Failure | None:
+        """The failure of the first cell that would have defined a name."""
+        for one in self.failures:
+            if name in one.names or (one.kind == "syntax" and name in one.source):
+                return one
+        return None
 
     def execute(self, source: str, file: str = "<magic>") -> None:
         """Run plain or IPython's Python in the cells' names; errors go on to the caller."""

@@ -146,7 +146,8 @@ def open_doors(channels: Sequence[int] = FEW, seed: int = 0) -> None:
         channels: of the net's blocks: `FEW` or `VGG19`.
         seed: of the net and of the pictures.
     """
-    _OnCpu().__enter__()
+    OnCpu().__enter__()
+    forget_gpus()
     make = functools.partial(network, tuple(channels), seed)
     _open_models(make)
     _open_files(seed)
@@ -162,7 +163,7 @@ def open_doors(channels: Sequence[int] = FEW, seed: int = 0) -> None:
     time.sleep = functools.partial(_nap, time.sleep)
 
 
-class _OnCpu(TorchFunctionMode):
+class OnCpu(TorchFunctionMode):
     """Every device that a student names is the CPU."""
 
     def __torch_function__(
@@ -180,6 +181,12 @@ class _OnCpu(TorchFunctionMode):
         if kwargs and any(map(_elsewhere, kwargs.values())):
             kwargs = {key: "cpu" if _elsewhere(x) else x for key, x in kwargs.items()}
         return func(*args, **(kwargs or {}))
+
+
+def forget_gpus() -> None:
+    """Calls that only a GPU answers do nothing, as where every device is the CPU."""
+    torch.cuda.synchronize = torch.mps.synchronize = lambda *_, **__: None
+    torch.set_default_device = lambda *_: None
 
 
 def _elsewhere(value: Any) -> bool:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import cells  # type: ignore[import-not-found]  # copies, beside this file
+import doors  # type: ignore[import-not-found]
 import state  # type: ignore[import-not-found]
 import syntax  # type: ignore[import-not-found]
 import torch
@@ -41,7 +42,6 @@ class LessonDesk:
     def __init__(self, kit: Any) -> None:
         self.kit = kit
         self.cells = cells.Cells()
-        self.sources: dict[str, str] = {}
         self.kept: dict[str, list[Kept]] = {}
         self.placed: set[str] = set()  # TODOs whose check has been passed
         self.given: dict[str, Any] = {}
@@ -51,7 +51,6 @@ class LessonDesk:
     def open(self, wanted: Sequence[str]) -> None:
         """Begin with a notebook, in which some TODOs are to be judged."""
         self.cells = cells.Cells()
-        self.sources = {}
         self.kept = {name: [] for name in wanted}
         self.placed = set()
         self.asked = None
@@ -61,8 +60,8 @@ class LessonDesk:
 
     def run(self, source: str, label: str, checks: Iterable[str] = ()) -> None:
         """Run a cell; `checks` are the TODOs whose check stands in it."""
-        self.sources[label] = source
-        self.cells.run(source, label)
+        with doors.OnCpu():
+            self.cells.run(source, label)
         self.placed |= {*checks}
         for name in self.placed & self.kept.keys():
             self._keep(name)
@@ -131,7 +130,7 @@ class LessonDesk:
             for need in verdicts.NEEDS.get(name, ()):
                 if need in self.given and not self._usable(need, names.get(need)):
                     names[need] = self.given[need]
-        with self.cells.here(), verdicts.quiet():
+        with self.cells.here(), verdicts.quiet(), doors.OnCpu():
             yield value
 
     def _usable(self, need: str, own: Any) -> bool:
@@ -145,7 +144,7 @@ class LessonDesk:
             return True
         draw = random.Random(0)
         try:
-            with self.cells.here(), verdicts.quiet():
+            with self.cells.here(), verdicts.quiet(), doors.OnCpu():
                 for _ in range(SAME_AT):
                     seed = draw.getrandbits(32)
                     own_text, right = (
@@ -190,18 +189,17 @@ class LessonDesk:
         if name in self.cells.names:
             kind = type(self.cells.names[name]).__name__
             return TypeError(f"`{name}` is of type {kind} in the end")
-        for failure in self.cells.failures:
-            syntactic = failure.kind == "syntax"
-            source = self.sources.get(failure.cell, "")
-            if name in failure.names or (syntactic and name in source):
-                if syntactic and (newer := syntax.newer(source)):
-                    return cells.AbsentError(newer)
-                hint = syntax.odd_characters(source) if syntactic else ""
-                text = f"its cell stops: {failure}{hint}"
-                if failure.kind in ("absent", "timed out"):
-                    return cells.AbsentError(text)
-                return NameError(f"no `{name}`: {text}")
-        return NameError(f"the notebook defines no `{name}`")
+        failure = self.cells.blamed(name)
+        if failure is None:
+            return NameError(f"the notebook defines no `{name}`")
+        syntactic = failure.kind == "syntax"
+        if syntactic and (newer := syntax.newer(failure.source)):
+            return cells.AbsentError(newer)
+        hint = syntax.odd_characters(failure.source) if syntactic else ""
+        text = f"its cell stops: {failure}{hint}"
+        if failure.kind in ("absent", "timed out"):
+            return cells.AbsentError(text)
+        return NameError(f"no `{name}`: {text}")
 
     def _is_open(self, error: BaseException) -> bool:
         """Whether an error comes of what is lacking here, and not of the answer."""
@@ -221,4 +219,5 @@ def lesson_desk() -> LessonDesk:
     import styletools._withheld as kit  # type: ignore[import-not-found]
 
     state.spare_dynamo()
+    doors.forget_gpus()
     return LessonDesk(kit)

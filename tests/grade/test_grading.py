@@ -18,13 +18,13 @@ from support.pictures import LONG_TEXT, with_chunks
 from support.submissions import submission
 
 import styletools
+from coursekit.grade import diagnosis, kits, pool, rebuild
 from coursekit.grade import grader as grading
-from coursekit.grade import kits, pool, rebuild
 from coursekit.grade import pictures as ownpictures
 from coursekit.grade.nbval import Seconds, run_notebook
 from coursekit.grade.pixels import decode
 from coursekit.inside import verdicts
-from coursekit.records import Answer, Grade, Outcome, Submission
+from coursekit.records import Answer, Code, Grade, Outcome, Run, Submission
 from coursekit.sandbox import Bubblewrap, Plain
 
 MUTANTS = read_mutants()
@@ -384,6 +384,52 @@ def test_a_cell_that_stops_is_named_with_its_line(source, kernel, drawn, capsys)
     one = judged("gram_matrix", source, drawn, kernel(), capsys)
     status, message = grading.status_of("gram_matrix", one)
     assert (status, STOPS[source] in message) == ("raised", True), message
+
+
+GPU = {
+    "a method": "def gram_matrix(t):\n    x = t.cuda().flatten(2)[0]\n    return x @ x.T",
+    "a name": "device = torch.device('cuda')\n"
+    "def gram_matrix(t):\n    x = t.to(device).flatten(2)[0]\n    return x @ x.T",
+    "Apple's": "def gram_matrix(t):\n    x = t.to('mps').flatten(2)[0]\n    return (x @ x.T).cpu()",
+    "a new tensor": "def gram_matrix(t):\n    x = t.flatten(2)[0]\n"
+    "    return torch.zeros(len(x), len(x), device='cuda:0') + x @ x.T",
+    "the default": "torch.set_default_device('cuda')\nx = torch.ones(2)\n"
+    "def gram_matrix(t):\n    x = t.flatten(2)[0]\n    return x @ x.T",
+    "waiting": "def gram_matrix(t):\n    x = t.flatten(2)[0]\n    g = x @ x.T\n"
+    "    torch.cuda.synchronize()\n    return g",
+}
+
+
+@pytest.mark.parametrize("way", GPU)
+def test_an_answer_from_a_machine_with_a_gpu(way, kernel, drawn, capsys):
+    one = judged("gram_matrix", GPU[way], drawn, kernel(), capsys)
+    assert one.full, one
+
+
+@pytest.fixture(scope="module")
+def diagnosed(tmp_path_factory):
+    """What the student's own checks say of cells, run as in the sandbox."""
+    folder = tmp_path_factory.mktemp("whole")
+    kits.write_whole_kit(folder)
+
+    def ask(*sources):
+        cells = [Code(f"cell {n}", source, ()) for n, source in enumerate(sources, start=1)]
+        run = Run("02_gram.ipynb", ("gram_matrix",), tuple(cells))
+        return diagnosis.diagnose([run], Plain(kit=folder))["gram_matrix"]
+
+    return ask
+
+
+@pytest.mark.parametrize("source", STOPS)
+def test_the_diagnosis_names_the_answers_own_cell(source, diagnosed):
+    told = diagnosed("1 / 0  # of another cell, which defines nothing", source, "also_missing")
+    assert (told.status, STOPS[source] in told.message) == ("raised", True), told
+
+
+def test_the_diagnosis_of_an_answer_from_a_gpu(diagnosed):
+    for source in GPU.values():
+        assert diagnosed("import torch", source).status == "passed", source
+    assert diagnosed("1 / 0").status == "not attempted"
 
 
 # --- What a notebook leaves behind ---------------------------------------------------------------
