@@ -45,10 +45,14 @@ class CheckpointError(StyletoolsError, ValueError):
     default_code = "checkpoint"
 
 
-LESS_MEMORY = "Take a smaller max_size, or set max_memory (--max-memory 8), and try again."
+LESS_MEMORY = "End other programs, take a smaller max_size, or set max_memory (--max-memory 8), and try again."
+OUT_OF_MEMORY = (  # as Python, PyTorch, a GPU's driver, the loader of libraries and Windows say it
+    "out of memory", "not enough memory", "allocate memory", "failed to map segment",
+    "paging file is too small",
+)  # fmt: skip
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether Python, PyTorch's allocator or a GPU had no memory left."""
-    words = ("out of memory", "not enough memory", "can't allocate memory")
-    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+    """Whether Python, PyTorch's allocator, a GPU or the system had no memory left."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in said for words in OUT_OF_MEMORY)

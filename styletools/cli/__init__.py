@@ -1,6 +1,8 @@
 """The command line. Torch is imported only by the commands that need it."""
 
+import contextlib
 import dataclasses
+import errno
 import hashlib
 import io
 import os
@@ -40,6 +42,7 @@ CHOICES = {
     "optimizer": OPTIMIZERS, "convention": CONVENTIONS, "pooling": POOLINGS,
     "precision": PRECISIONS, "colour": COLOUR_MODES,
 }  # fmt: skip
+LEAST_MEMORY = 4 * 2**30  # bytes of address space, with PyTorch's CUDA libraries
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 
@@ -58,20 +61,39 @@ class Group(click.Group):
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = _say_warning
+                _say_limit()
                 return super().invoke(context)
         except StyletoolsError as error:
             said = str(error)
-        except OSError as error:
-            if error.errno is None or isinstance(error, BrokenPipeError):
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            context.exit(INTERRUPTED)
+        except (ImportError, MemoryError, OSError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                said = (
+                    f"Out of memory. {LESS_MEMORY} An unfinished run goes on from its checkpoint."
+                )
+            elif isinstance(error, OSError) and error.errno and error.errno != errno.EPIPE:
+                where = f"{error.filename}: " if error.filename else ""
+                said = f"{where}{error.strerror}. Make room or choose another place, and try again."
+            else:
                 raise
-            where = f"{error.filename}: " if error.filename else ""
-            said = f"{where}{error.strerror}. Make room or choose another place, and try again."
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            said = f"Out of memory. {LESS_MEMORY} An interrupted run goes on from its checkpoint."
         click.echo(f"Error: {said}", err=True)
         context.exit(WRONG_INPUT)
+
+
+def _say_limit() -> None:
+    """Loading PyTorch within too small a limit aborts the program, which says nothing of use."""
+    with contextlib.suppress(ImportError):  # Windows has no such limits
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if 0 <= limit < LEAST_MEMORY:
+            _say_warning(
+                f"This shell allows {limit / 2**30:.1f} GiB of memory, and PyTorch may need "
+                f"{LEAST_MEMORY / 2**30:g} GiB to begin with; `ulimit -v unlimited` takes the limit "
+                "away."
+            )
 
 
 def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:

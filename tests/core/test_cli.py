@@ -324,9 +324,12 @@ def test_an_output_that_cannot_be_written_is_refused(run, photo, noise, name, tm
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (MemoryError(), "Out of memory. Take a smaller max_size"),
+        (MemoryError(), "Out of memory. End other programs, take a smaller max_size"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "Out of memory"),
         (RuntimeError("DefaultCPUAllocator: not enough memory"), "Out of memory"),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), "Out of memory"),
+        (OSError(12, "Cannot allocate memory"), "Out of memory. End other programs"),
+        (OSError(22, "The paging file is too small for this operation"), "Out of memory"),
         (OSError(28, "No space left on device", "x.png"), "x.png: No space left on device. Make"),
     ],
 )
@@ -338,6 +341,29 @@ def test_what_the_machine_lacks_is_said(run, photo, noise, monkeypatch, error, m
     done = run("stylize", photo, noise, "-o", "out", *QUICK)
     assert done.exit_code == 2
     assert message in " ".join(done.output.split())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sets a limit as `ulimit -v` does")
+def test_too_little_memory_to_begin_with_is_said(tmp_path):
+    """PyTorch's own libraries do not fit."""
+    command = [sys.executable, "-m", "styletools.cli", "backbone", "status"]
+    limited = ["sh", "-c", 'ulimit -v 1500000; exec "$@"', "sh", *command]
+    done = subprocess.run(limited, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2, done.stderr
+    assert "Warning: This shell allows 1.4 GiB of memory" in done.stderr
+    assert "Error: Out of memory." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("program", [cli.main, coursekit.cli.main])
+def test_ctrl_c_ends_any_command_with_130(program, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    [command] = [one for name, one in program.commands.items() if name in ("doctor", "workflow")]
+    monkeypatch.setattr(command, "callback", interrupted)
+    done = CliRunner().invoke(program, [command.name])
+    assert (done.exit_code, done.output) == (130, "Interrupted.\n")
 
 
 def test_where_results_have_no_room_the_picture_is_kept(run, photo, noise, tmp_path, monkeypatch):
