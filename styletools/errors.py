@@ -45,7 +45,9 @@ class CheckpointError(StyletoolsError, ValueError):
     default_code = "checkpoint"
 
 
-LESS_MEMORY = "End other programs, take a smaller max_size, or set max_memory (--max-memory 8), and try again."
+LESS_MEMORY = (
+    "End other programs, take a smaller max_size or set max_memory (--max-memory 8), and try again."
+)
 OUT_OF_MEMORY = (  # as Python, PyTorch, a GPU's driver, the loader of libraries and Windows say it
     "out of memory", "not enough memory", "allocate memory", "failed to map segment",
     "paging file is too small",

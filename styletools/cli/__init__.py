@@ -91,7 +91,7 @@ def _say_limit() -> None:
         if 0 <= limit < LEAST_MEMORY:
             _say_warning(
                 f"This shell allows {limit / 2**30:.1f} GiB of memory, and PyTorch may need "
-                f"{LEAST_MEMORY / 2**30:g} GiB to begin with; `ulimit -v unlimited` lifts the limit."
+                f"{LEAST_MEMORY / 2**30:g} GiB to begin with; lift it: `ulimit -v unlimited`."
             )
 
 
