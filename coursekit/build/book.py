@@ -14,10 +14,10 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape, unescape
+from itertools import groupby
 from pathlib import Path
 
 import nbformat
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
@@ -25,6 +25,7 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
 from styletools._files import write_text
+from styletools.course.handin.html import templates_in
 from styletools.course.handin.markdown import formula, parser
 from styletools.errors import StyletoolsError
 
@@ -32,9 +33,11 @@ ROOT_OF_BOOK = Path(__file__).resolve().parents[2]
 BOOK_TEMPLATES = Path(__file__).resolve().parent / "templates"
 LIGHT_CODE, DARK_CODE = "xcode", "github-dark"
 GUIDES = (
-    "control", "instructors", "trust", "privacy", "accessibility", "small", "paper", "red-team"
+    "instructors", "teaching", "control", "trust", "privacy", "accessibility", "small", "paper",
+    "red-team",
 )  # fmt: skip
 _DRAWN = "No description has been provided for this image"  # nbconvert's
+WIDE = '<div class="wide" role="group" aria-label="Table" tabindex="0">'  # scrolls, with keys too
 KINDS_OF_PICTURES = ("content", "style")
 
 
@@ -79,9 +82,12 @@ def write_book(output: Path, root: Path = ROOT_OF_BOOK, student: bool = False) -
     if output.exists():
         shutil.rmtree(output)
     (output / "images").mkdir(parents=True)
-    template = _template_of_pages()
+    template = templates_in(BOOK_TEMPLATES).get_template("book.html")
     for place, page in enumerate(pages):
         page.body, page.sections = _with_ids(page.body)
+        page.body = page.body.replace("<table", f"{WIDE}<table").replace(
+            "</table>", "</table></div>"
+        )
         text = template.render(
             page=page, pages=pages, body=Markup(page.body),
             before=pages[place - 1] if place else None,
@@ -153,12 +159,15 @@ def _gallery(root: Path) -> BookPage:
 
 
 def _contents(pages: list[BookPage], student: bool) -> BookPage:
-    items = "".join(f'<li><a href="{page.name}">{escape(page.title)}</a></li>' for page in pages)
+    parts = ""
+    for part, its in groupby(pages, key=lambda page: page.part):
+        items = "".join(f'<li><a href="{page.name}">{escape(page.title)}</a></li>' for page in its)
+        parts += f"\n<h2>{part}</h2>\n<ul class='contents'>{items}</ul>"
     edition = "student's lessons" if student else "reference lessons, with solutions"
     body = (
         "<h1>Neural style transfer</h1>\n<p>A course that builds <cite>Image Style Transfer Using "
         "Convolutional Neural Networks</cite> (Gatys, Ecker &amp; Bethge, CVPR 2016) step by step: "
-        f"the {edition}.</p>\n<h2>Contents</h2>\n<ol class='contents'>{items}</ol>"
+        f"the {edition}.</p>{parts}"
     )
     return BookPage("index.html", "Contents", "", body)
 
@@ -231,14 +240,3 @@ def _styles() -> str:
     light = HtmlFormatter(style=LIGHT_CODE).get_style_defs(".highlight")
     dark = HtmlFormatter(style=DARK_CODE).get_style_defs(":root[data-theme=dark] .highlight")
     return f"{(BOOK_TEMPLATES / 'book.css').read_text('utf-8')}\n{light}\n{dark}\n"
-
-
-def _template_of_pages() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(BOOK_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("book.html")

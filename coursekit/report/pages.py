@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
@@ -24,6 +24,7 @@ from coursekit.records import SINGLE, Grade, Outcome, Status, Submission
 from coursekit.report.likeness import Likeness
 from coursekit.sandbox import SAYS
 from styletools._files import write_text
+from styletools.course.handin.html import templates_in
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
@@ -218,13 +219,7 @@ def _is_number(cell: str) -> bool:
 
 @lru_cache(maxsize=8)
 def _template(name: str) -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_in(_TEMPLATES)
     environment.filters |= {"visible": visible, "one_line": one_line, "number": number}
     environment.filters["slug"] = slug
     environment.filters["markdown"] = lambda text: Markup(MarkdownIt().render(text))  # ours alone

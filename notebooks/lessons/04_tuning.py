@@ -436,9 +436,6 @@ for name in "ab":
 # - Start from the style (`start="style"`) or from noise (`start="noise"`): where do the runs end?
 # - `tv_weight`: how large must it be before the noise disappears, and the strokes with it?
 #
-# *How each is graded (5 points):* 1 the expectation, written before the run; 2 picture and curve
-# described; 2 a conclusion that they support.
-#
 # For each, add code cells below its heading, above the text: `run("mine_1", BASE.replace(…))` with
 # your settings, `picture("mine_1")`, and `curve("mine_1")`. Another run than the base run to
 # compare with is `picture("mine_2", other="mine_1")`.
@@ -446,6 +443,9 @@ for name in "ab":
 # ### My first experiment
 #
 # Write your expectation into the text cell *before* you run; add the rest afterwards.
+#
+# *How this is graded (5 points):* 1 the expectation, written before the run, 2 picture and curve
+# described, 2 a conclusion that they support.
 
 # %% [markdown] grade_id="my_experiment_1_inference" solution=true points=5
 # <!-- BEGIN SOLUTION --> (Open: every student chooses another experiment.) A good answer names the
@@ -457,7 +457,10 @@ for name in "ab":
 # %% [markdown]
 # ### My second experiment
 #
-# Again, the expectation comes first. It is graded as the first experiment is.
+# Again, the expectation comes first.
+#
+# *How this is graded (5 points):* 1 the expectation, written before the run, 2 picture and curve
+# described, 2 a conclusion that they support.
 
 # %% [markdown] grade_id="my_experiment_2_inference" solution=true points=5
 # <!-- BEGIN SOLUTION --> (Open, as the first.) The second experiment may follow from the first: a

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 from support.browser import CLOSE, NotebookPage, write_notebook
+from support.pages import violations
 
 pytestmark = [pytest.mark.chromium, pytest.mark.slow]
 
@@ -426,7 +427,7 @@ def test_two_panels_at_once(studio, panel):
 @pytest.mark.parametrize("width", [1000, 1280])
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_it_can_be_read(studio, panel, screenshots, theme, width):
-    """Every control has a name, every text contrast; nothing sticks out."""
+    """Every control has a name, every text contrast; axe finds nothing, and nothing sticks out."""
     panel.box.scroll_into_view_if_needed()
     studio.page.set_viewport_size({"width": width, "height": 900})
     studio.theme(f"JupyterLab {theme}")
@@ -435,6 +436,7 @@ def test_it_can_be_read(studio, panel, screenshots, theme, width):
         assert panel.box.evaluate(UNNAMED) == []
         assert panel.box.evaluate(FAINT) == []
         assert panel.box.evaluate(OUTSIDE) == []
+        assert violations(studio.page, ".st-studio") == []
     finally:
         studio.page.set_viewport_size({"width": 1280, "height": 900})
         studio.theme("JupyterLab Light")

@@ -1,12 +1,15 @@
 """Students' repositories: twenty of them cloned by list and by prefix, and hostile ones."""
 
+import csv
 import json
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
-from support.handins import committed, notebook, save
+from support.handins import ANSWERS, committed, notebook, save
 
 from coursekit.cli import main
 from coursekit.collect import collect
@@ -35,16 +38,20 @@ def twenty(tmp_path_factory):
     return place
 
 
-@pytest.fixture
-def gh(tmp_path, monkeypatch, twenty):
-    """Answers `gh repo list` as GitHub's does."""
-    known = json.dumps([{"name": p.name, "url": str(p)} for p in twenty.iterdir()])
-    (tmp_path / "known.json").write_text(known)
-    program = tmp_path / "bin" / "gh"
+def answering(place, repositories, monkeypatch):
+    """A `gh` that answers `gh repo list` as GitHub's does."""
+    known = json.dumps([{"name": p.name, "url": str(p)} for p in repositories.iterdir()])
+    (place / "known.json").write_text(known)
+    program = place / "bin" / "gh"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\n[ "$3" = cs1 ] && cat "{tmp_path}/known.json"\n')
+    program.write_text(f'#!/bin/sh\n[ "$3" = cs1 ] && cat "{place}/known.json"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+
+@pytest.fixture
+def gh(tmp_path, monkeypatch, twenty):
+    answering(tmp_path, twenty, monkeypatch)
 
 
 def answers(folder):
@@ -140,3 +147,54 @@ def test_the_folder_that_classroom_50_makes(tmp_path, mark):
         (place / mark).mkdir() if mark == ".git" else (place / mark).write_text("x")
     (folder / "scores.csv").write_text("username,score\n")
     assert answers(folder) == {"ada": "0", "alan": "1"}
+
+
+GRAM = {  # and the points that each of them earns
+    ANSWERS["gram_matrix"]: 5,
+    ANSWERS["gram_matrix"].replace("flat, flat.t()", "flat.t(), flat"): 0,
+    "def gram_matrix(tensor):\n    raise ValueError('by zebrowska')": 0,
+}
+
+
+@pytest.mark.soak
+@pytest.mark.bubblewrap
+@pytest.mark.timeout(3600)
+def test_twenty_are_cloned_graded_and_removed(tmp_path_factory, monkeypatch):
+    """By the three commands, with home, caches and temporary files in one folder to be searched."""
+    github, machine = tmp_path_factory.mktemp("github"), tmp_path_factory.mktemp("machine")
+    expected = {}
+    for n in range(20):
+        login, (answer, points) = f"zebrowska-{n:02}", list(GRAM.items())[n % 3]
+        own = {**ANSWERS, "gram_matrix": answer, "gram_matrix_explanation": f"By {login}."}
+        save(github / f"{PREFIX}{login}" / "02_gram.ipynb", notebook(answers=own))
+        committed(github / f"{PREFIX}{login}")
+        expected[login] = str(points)
+    answering(tmp_path_factory.mktemp("gh"), github, monkeypatch)
+    places = {name: machine / name for name in ("HOME", "XDG_CACHE_HOME", "TMPDIR")}
+    for place in places.values():
+        place.mkdir()
+
+    def coursekit(*arguments):
+        command = [sys.executable, "-m", "coursekit", *map(str, arguments)]
+        environment = {**os.environ, **{name: str(place) for name, place in places.items()}}
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=3000
+        )
+
+    def named():
+        """Files in whose name, or in whose bytes, a student is named."""
+        files = [path for path in machine.rglob("*") if path.is_file()]
+        return [p for p in files if "zebrowska" in str(p) or b"zebrowska" in p.read_bytes()]
+
+    clones, grades = machine / "clones", machine / "GRADES"
+    done = coursekit("clone", clones, "--organization", "cs1", "--prefix", PREFIX)
+    assert done.returncode == 0, done.stderr
+    done = coursekit("grade", clones, "-o", grades)
+    assert done.returncode == 0, done.stderr
+    with open(grades / "grades.csv", encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["student"]: row["02_gram/gram_matrix points"] for row in rows} == expected
+    assert len([path for path in named() if path.is_relative_to(grades)]) > 60
+    done = coursekit("purge", grades, clones, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert named() == []

@@ -41,9 +41,9 @@ def opened(browser, path: Path, **settings):
     assert not errors, f"{path.name}: {errors}"
 
 
-def violations(page):
-    """What axe finds, a line each."""
-    found = Axe().run(page, options=RULES).response
+def violations(page, within="html"):
+    """What axe finds in a part of the page (a CSS selector), a line each."""
+    found = Axe().run(page, context=within, options=RULES).response
     assert len(found["passes"]) > 3, "axe ran"
     return [f"{v['id']}: {v['help']}: {[n['html'][:120] for n in v['nodes'][:3]]}"
             for v in found["violations"]]  # fmt: skip

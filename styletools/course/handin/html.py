@@ -4,9 +4,10 @@ import base64
 import re
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markupsafe import Markup
@@ -19,13 +20,20 @@ from styletools.course.handin import report as model
 
 CODE_STYLE = "xcode"  # every colour has the contrast of WCAG AA on its ground
 FORMATTER = HtmlFormatter(style=CODE_STYLE, nowrap=True)
-_TEMPLATES = Environment(
-    loader=PackageLoader("styletools.course.handin", ""),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+
+
+def templates_in(folder: Path) -> Environment:
+    """The templates of a folder: everything is escaped, and what is undefined is an error."""
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+_TEMPLATES = templates_in(Path(__file__).resolve().parent)
 
 
 def report_page(report: model.Report) -> str:
