@@ -97,9 +97,28 @@ def to_rgb(image: Image.Image, size: tuple[int, int] | None = None) -> Image.Ima
         rgb = _reduced(image, convert, max(1, min(gaps)))
     else:
         rgb = convert(image)
+    return _brought_to(rgb, turn, wanted)
+
+
+def to_alpha(image: Image.Image, size: tuple[int, int] | None = None) -> Image.Image:
+    """How opaque each pixel is, as an image of mode L; the arguments are `to_rgb`'s."""
+    image.load()
+    part = _levels(image)(image) if _is_deep(image) else image
+    if not part.has_transparency_data:
+        return Image.new("L", size or upright_size(image), 255)
+    alpha = (part if part.mode == "LA" else part.convert("RGBA")).getchannel("A")
+    return _brought_to(alpha, _orientation(image), size or upright_size(image))
+
+
+def _brought_to(part: Image.Image, turn: int, size: tuple[int, int]) -> Image.Image:
+    """Upright, and of this size."""
     if turn in TURNS:
-        rgb = rgb.transpose(TURNS[turn])
-    return rgb if rgb.size == wanted else rgb.resize(wanted, Image.Resampling.LANCZOS)
+        part = part.transpose(TURNS[turn])
+    return part if part.size == size else part.resize(size, Image.Resampling.LANCZOS)
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode == "F" or image.mode.startswith("I")
 
 
 def to_levels(values: np.ndarray, white: float) -> np.ndarray:
@@ -209,7 +228,7 @@ def _reduced(image: Image.Image, convert: Convert, factor: int) -> Image.Image:
 def _converter(image: Image.Image) -> Convert:
     """What makes a part of this picture RGB."""
     profile = _profile_transform(image.info.get("icc_profile"), image.mode)
-    levels = _levels(image) if image.mode == "F" or image.mode.startswith("I") else None
+    levels = _levels(image) if _is_deep(image) else None
 
     def convert(part: Image.Image) -> Image.Image:
         part = levels(part) if levels else part

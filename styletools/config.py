@@ -65,6 +65,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 COLOUR_MODES = ("style", "match", "luminance")
 LATER_SETTINGS = {
     "clamp": False, "normalise_filters": False, "picture_tolerance": 0.0, "colour": "style",
+    "transparency": False,
 }  # fmt: skip
 """Settings that came later, as runs from before them were: those keep their keys."""
 
@@ -126,6 +127,13 @@ class TransferConfig:
     clamp: bool = _setting(
         False, "Keep the picture's values between black and white at each step, as it is saved."
     )
+    transparency: bool = _setting(
+        False, "Give the picture the photograph's transparency back (PNG, WebP, TIFF)."
+    )
+    save_every: int | None = _setting(
+        None,
+        "Keep a picture every so many steps. Unset: ten in a store of runs, none elsewhere.",
+    )
     max_size: int = _setting(400, "Longest side of the picture in pixels; never enlarged.")
     backbone: str = _setting(
         "auto", "auto, vgg19, small, torchvision, or a file of weights in VGG19's layout."
@@ -163,6 +171,9 @@ class TransferConfig:
         _check_choice("convention", self.convention, CONVENTIONS)
         _check_choice("colour", self.colour, COLOUR_MODES)
         _check_choice("clamp", self.clamp, (False, True))
+        _check_choice("transparency", self.transparency, (False, True))
+        if self.save_every is not None:
+            _check_integer("save_every", self.save_every, low=1, high=10_000_000)
         if self.normalise_filters is not None:
             _check_choice("normalise_filters", self.normalise_filters, (False, True))
         if self.max_memory is not None:

@@ -19,6 +19,7 @@ from styletools._rgb import (
     HEIC_BRANDS,
     LevelsError,
     open_picture,
+    to_alpha,
     to_levels,
     to_rgb,
     upright_size,
@@ -34,6 +35,7 @@ _MAX_PIXELS = 100_000_000
 MAX_DOWNLOAD = 50_000_000  # bytes
 TIMEOUT = 15  # seconds without an answer from a web server
 _REFUSED = (401, 403, 406, 429)  # status of a host that answers browsers, or known users, alone
+OPAQUE = (".jpg", ".jpeg")  # suffixes of a format without transparency
 CONFIG_KEY = "styletools"  # of the PNG text that holds a picture's configuration
 NOT_PICTURES = (  # what a file begins with that Pillow does not open, and what to do with it
     ((b"<!doctype html", b"<html"), "a web page", "open it in a browser and save the picture"),
@@ -56,7 +58,12 @@ PICTURES = Path(__file__).resolve().parent.parent / "images"
 Source = str | os.PathLike[str] | Image.Image | np.ndarray
 
 
-def load_image(source: Source, max_size: int = 400, size: tuple[int, int] | None = None) -> Tensor:
+def load_image(
+    source: Source,
+    max_size: int = 400,
+    size: tuple[int, int] | None = None,
+    transparency: bool = False,
+) -> Tensor:
     """Read a picture as the networks expect it.
 
     Every kind becomes RGB: grey, palette, CMYK, transparent (onto white), animated (the first
@@ -68,9 +75,12 @@ def load_image(source: Source, max_size: int = 400, size: tuple[int, int] | None
             (H, W, 4) of uint8, uint16, or floats in [0, 1].
         max_size: limit for the longest side in pixels. A smaller picture is not enlarged.
         size: (H, W) to resize to exactly, instead: a style to the content's `tensor.shape[-2:]`.
+        transparency: whether to tell how opaque the picture is.
 
     Returns:
-        (1, 3, H, W) float32, normalised with ImageNet's mean and standard deviation.
+        (1, 3, H, W) float32, normalised with ImageNet's mean and standard deviation. With
+        `transparency` (1, 4, H, W): the fourth channel is 0 where the picture is clear and 1 where
+        it is opaque.
 
     Raises:
         ImageError: missing, not a picture, truncated, too large, or too small for conv5_1.
@@ -87,7 +97,11 @@ def load_image(source: Source, max_size: int = 400, size: tuple[int, int] | None
                 f" (max_size is {max_size}).",
                 "too-small",
             )
-        return to_tensor(to_rgb(image, (size[1], size[0])))
+        tensor = to_tensor(to_rgb(image, (size[1], size[0])))
+        if not transparency:
+            return tensor
+        alpha = np.array(to_alpha(image, (size[1], size[0])), dtype=np.float32) / 255
+        return torch.cat([tensor, torch.from_numpy(alpha)[None, None]], 1)
 
 
 def to_tensor(image: Image.Image | np.ndarray) -> Tensor:
@@ -125,15 +139,19 @@ def denormalise(image: Tensor, clip: bool = True) -> Tensor:
 
 
 def to_image(tensor: Tensor) -> Image.Image:
-    """(1, 3, H, W) or (3, H, W), normalised → PIL image; values out of range are clipped."""
+    """(1, 3, H, W) or (3, H, W), normalised → PIL image; values out of range are clipped.
+
+    A fourth channel, of `load_image`'s `transparency`, makes it RGBA.
+    """
     if tensor.dim() == 4 and tensor.shape[0] == 1:
         tensor = tensor[0]
-    if tensor.dim() != 3 or tensor.shape[0] != 3:
+    if tensor.dim() != 3 or tensor.shape[0] not in (3, 4):
         raise ImageError(f"A picture's tensor is (1, 3, H, W); this one is {tuple(tensor.shape)}.")
     if not torch.isfinite(tensor).all():
         raise ImageError("The tensor holds NaN or infinity, so it is no picture.")
-    rgb = denormalise(tensor.detach().float().cpu())
-    return Image.fromarray((rgb * 255).round().byte().permute(1, 2, 0).numpy(), "RGB")
+    tensor = tensor.detach().float().cpu()
+    values = torch.cat([denormalise(tensor[:3]), tensor[3:].clamp(0, 1)])
+    return Image.fromarray((values * 255).round().byte().permute(1, 2, 0).numpy())
 
 
 def save_image(
@@ -142,18 +160,21 @@ def save_image(
     """Write a picture atomically; a PNG carries `config` as text.
 
     Raises:
-        ImageError: the suffix of `path` names no picture format.
+        ImageError: the suffix of `path` names no picture format, or one without transparency for a
+            picture that has it.
     """
     path = Path(path)
     if path.suffix.lower() not in Image.registered_extensions():
         raise ImageError(
             f"{path}: no picture format has the suffix {path.suffix!r}; use .png.", "not-written"
         )
-    options: dict[str, Any] = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg") else {}
+    options: dict[str, Any] = {"quality": 95} if path.suffix.lower() in OPAQUE else {}
     if config is not None and path.suffix.lower() == ".png":
         options["pnginfo"] = PngImagePlugin.PngInfo()
         options["pnginfo"].add_itxt(CONFIG_KEY, json.dumps(config, ensure_ascii=False))
     picture = to_image(image) if isinstance(image, Tensor) else image
+    if picture.mode == "RGBA" and path.suffix.lower() in OPAQUE:
+        raise ImageError(f"{path}: JPEG keeps no transparency; use .png.", "not-written")
     with atomic_path(path) as temporary:
         picture.save(temporary, **options)
 

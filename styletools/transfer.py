@@ -71,7 +71,8 @@ class TransferResult:
     """A finished or stopped run.
 
     Attributes:
-        image: (1, 3, H, W) float32 on the CPU, normalised.
+        image: (1, 3, H, W) float32 on the CPU, normalised; with `transparency` (1, 4, H, W), as
+            `load_image` has it.
         loss_history: one row for each step: step, size (longest side that it worked at), total,
             content (before α), style (Σ w_l·loss, before β), tv (before its weight), and each
             style layer (before w_l). Losses at different sizes do not compare.
@@ -115,7 +116,8 @@ def stylize(
     Ctrl-C (the stop button of a notebook) ends the run after the step and keeps what is there.
 
     Args:
-        content: a picture as in `load_image`, or its tensor (1, 3, H, W), normalised.
+        content: a picture as in `load_image`, or its tensor (1, 3, H, W), normalised; with
+            `transparency` its tensor may be (1, 4, H, W).
         style: likewise; a picture is resized to the content's size, a tensor taken as it is.
         config: the settings; None takes the assignment's.
         callback: called after each evaluation; returning True stops the run.
@@ -135,8 +137,8 @@ def stylize(
     config, backbone, device = _resolve(config, backbone, place)
     content, style, start = _load_pictures(content, style, config)
     kept = Checkpoint(place, _identity(config, content, style, start, backbone))
-    photograph = content
-    content, style, start = prepare(content, style, start, config)
+    photograph, alpha = content[:, :3], content[:, 3:].cpu()  # (1, 3, H, W), (1, 0 or 1, H, W)
+    content, style, start = prepare(photograph, style, start, config)
     plan = plan_memory(config, backbone, (content.shape[-2], content.shape[-1]))
     content, style, start = (picture.to(device) for picture in (content, style, start))
     schedule = Schedule(content, style, start, config, plan.exact_ending)
@@ -184,7 +186,8 @@ def stylize(
         kept.save(state)
     except NotFiniteError as error:
         state.ended, state.detail = Ended.DIVERGED, str(error)
-    image = finished(schedule.at_full_size(optimiser.image, state.level).float().cpu()).clone()
+    image = finished(schedule.at_full_size(optimiser.image, state.level).float().cpu())
+    image = torch.cat([image, alpha], 1)
     result = TransferResult(
         image, state.history, state.kept_row, config, describe_environment(device, backbone),
         state.seconds, state.ended, state.detail,
@@ -238,25 +241,25 @@ def _load_pictures(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Content, style and the picture to start from, each (1, 3, H, W)."""
     if isinstance(content, Tensor):
-        content = _as_float32("content", content)
+        content = _as_float32("content", content, 4 if config.transparency else 3)
     else:
-        content = load_image(content, config.max_size)
-    size = (content.shape[-2], content.shape[-1])
+        content = load_image(content, config.max_size, transparency=config.transparency)
+    opaque, size = content[:, :3], (content.shape[-2], content.shape[-1])
     if isinstance(style, Tensor):
         style = _as_float32("style", style)
     else:
         style = load_image(style, size=size)
     if config.start == "noise":
         generator = torch.Generator().manual_seed(config.seed)
-        start = torch.randn(content.shape, generator=generator)
+        start = torch.randn(opaque.shape, generator=generator)
     elif config.start in STARTS:
-        start = content if config.start == "content" else style
+        start = opaque if config.start == "content" else style
     else:
         start = load_image(config.start, size=size)
-    if start.shape != content.shape:
+    if start.shape != opaque.shape:
         raise ImageError(
             f"The run starts from {config.start}, {tuple(start.shape)}, but the content is "
-            f"{tuple(content.shape)}; load it with size={size}."
+            f"{tuple(opaque.shape)}; load it with size={size}."
         )
     for name, picture in (("content", content), ("style", style)):
         if not torch.isfinite(picture).all():
@@ -264,9 +267,10 @@ def _load_pictures(
     return content.detach(), style.detach(), start.detach()
 
 
-def _as_float32(name: str, picture: Tensor) -> Tensor:
+def _as_float32(name: str, picture: Tensor, channels: int = 3) -> Tensor:
     """The picture of a caller, whose floats may be of another precision."""
-    if picture.dim() != 4 or picture.shape[:2] != (1, 3) or not picture.is_floating_point():
+    known = picture.dim() == 4 and picture.shape[:2] in ((1, 3), (1, channels))
+    if not known or not picture.is_floating_point():
         raise ImageError(
             f"The {name} is a tensor {tuple(picture.shape)} of {picture.dtype}; give floats "
             "(1, 3, H, W), normalised, as load_image makes them."

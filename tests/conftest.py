@@ -1,6 +1,7 @@
 """Fixtures; what a machine lacks is skipped and said at the end, and in CI a skip is a failure."""
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -74,6 +75,15 @@ def noise(tmp_path):
     """A picture file of grey noise, 40×40 pixels."""
     Image.effect_noise((40, 40), 90).convert("RGB").save(tmp_path / "noise.png")
     return tmp_path / "noise.png"
+
+
+@pytest.fixture
+def bare_pillow(monkeypatch):
+    """Pillow without the extra `heic`, as an older one without AVIF."""
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    for name in ("HEIF", "AVIF"):
+        monkeypatch.delitem(Image.OPEN, name, raising=False)
+    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name in Image.OPEN])
 
 
 @pytest.fixture

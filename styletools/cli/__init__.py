@@ -7,12 +7,13 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 import click
 
@@ -33,8 +34,8 @@ DIVERGED, WRONG_INPUT, INTERRUPTED = cli_runs.FAILED, 2, cli_runs.INTERRUPTED
 _EXIT_CODES = """\b
 Exit codes:
   0    done
-  1    the loss diverged (the last finite picture is kept), a run of a sweep failed,
-       or `doctor` found a fault
+  1    the loss diverged (the last finite picture is kept), a run of a sweep or a
+       photograph of a folder failed, or `doctor` found a fault
   2    wrong input: a picture, weights, a setting or a path
   130  interrupted; the same command goes on
 """
@@ -138,7 +139,7 @@ def _plain_type(setting: "dataclasses.Field[Any]") -> type:
 @click.option("-o", "--output", metavar="OUT", help="A folder for the run, or a picture file.")
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Settings to begin with [fast].")
 @click.option("--config", "run", metavar="RUN", help="Do a run.json, its folder or a PNG again.")
-@click.option("--overwrite", is_flag=True, help="Replace a finished run in OUT.")
+@click.option("--overwrite", is_flag=True, help="Replace what is finished in OUT.")
 @click.option("--restart", is_flag=True, help="Forget an unfinished run in OUT.")
 @_settings
 def stylize(
@@ -155,9 +156,16 @@ def stylize(
 
     OUT becomes a folder with picture.png, loss_curve.png, losses.csv and run.json; where OUT ends
     in .png or .jpg it is the picture alone. Ctrl-C keeps what is there; the same command goes on.
+
+    Where CONTENT is a folder, each photograph in it is painted, and OUT becomes a folder of
+    pictures: beach.jpg becomes beach_jpg.png. What cannot be read is named at the end.
     """
     content, style, config = _what_to_do(content, style, preset, run, settings)
     place = _place(output) if output else Path("outputs", _default_name(content, style))
+    if user_path(content).is_dir():
+        _stylize_folder(content, style, place, config, overwrite, restart)
+    if config.transparency and place.suffix.lower() in (".jpg", ".jpeg"):
+        raise click.BadParameter(f"{place}: JPEG keeps no transparency; use .png.")
     checkpoint = _prepare(place, overwrite, restart)
 
     from styletools.lab.progress import StepBar
@@ -169,8 +177,9 @@ def stylize(
         def show(step: Step) -> None:
             bar.report("", step.step, step.losses["total"])
 
+        keep = _keep_previews(place, config, show, begins=not checkpoint.exists())
         try:
-            result = transfer(content, style, config, show, checkpoint)
+            result = transfer(content, style, config, keep, checkpoint)
         except DivergedError as error:
             _save(place, error.result, content, style)
             when_free(checkpoint.unlink, True)  # it may be missing
@@ -185,6 +194,20 @@ def stylize(
     when_free(checkpoint.unlink, True)  # it may be missing
     if result.ended is not Ended.FINISHED:
         click.echo(f"Ended early: {result.ended}: {result.detail}.")
+
+
+@main.command()
+@click.argument("run", type=cli_runs.UserPath(exists=True))
+@click.option("-o", "--output", metavar="FILM", help="A .gif or .webp [film.gif in RUN].")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), default=6, show_default=True)
+def film(run: str, output: str | None, seconds: float) -> None:
+    """A film of RUN, a run's folder or picture, from what --save-every kept on the way."""
+    from styletools.lab.film import save_film
+
+    place = Path(run)
+    beside = place / "film.gif" if place.is_dir() else place.with_suffix(".gif")
+    path = user_path(output) if output else beside
+    click.echo(f"{path}: {save_film(place, path, seconds)} pictures")
 
 
 @main.command()
@@ -303,6 +326,40 @@ def _what_to_do(
     if "content_layers" in given:
         given["content_layers"] = tuple(given["content_layers"].split(","))
     return content, style, config.replace(**given)
+
+
+def _stylize_folder(
+    folder: str, style: str, place: Path, config: TransferConfig, overwrite: bool, restart: bool
+) -> NoReturn:
+    from styletools.lab.folder import stylize_folder
+    from styletools.lab.store import UNFINISHED_WORK, RunStoppedError
+
+    if _is_picture(place):
+        raise click.BadParameter(f"{place}: {folder} is a folder, so give a folder as -o.")
+    if restart:
+        shutil.rmtree(place / UNFINISHED_WORK, ignore_errors=True)
+    try:
+        done = stylize_folder(folder, style, place, config, overwrite)
+    except (RunStoppedError, KeyboardInterrupt):
+        click.echo("Interrupted. To go on from here, give the same command again.", err=True)
+        sys.exit(INTERRUPTED)
+    for photograph, reason in done.failures.items():
+        click.echo(f"Failed: {photograph.name}: {reason}", err=True)
+    click.echo(f"{len(done.pictures)} pictures in {place}.")
+    sys.exit(cli_runs.FAILED if done.failures else 0)
+
+
+def _keep_previews(place: Path, config: TransferConfig, show: Any, begins: bool) -> Any:
+    """The callback that also keeps pictures on the way, if that is asked for."""
+    from styletools.images import save_image
+    from styletools.lab.run import preview_path, preview_paths, previews_of
+    from styletools.lab.store import Previews
+
+    folder = previews_of(place)
+    for path in preview_paths(folder) if begins else ():
+        path.unlink()  # of an earlier run
+    keep = Previews(config, lambda step, image: save_image(image, preview_path(folder, step)), show)
+    return keep if config.save_every else show
 
 
 def _parse_weights(text: str) -> dict[str, float]:

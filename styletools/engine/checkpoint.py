@@ -217,7 +217,9 @@ def identity_of(
         backbone: SHA-256 of the weights' file.
     """
     # The pictures and the weights themselves stand for the last four.
-    left_out = ("steps", "device", "max_memory", "backbone", "max_size", "start", "seed")
+    left_out = (
+        "steps", "device", "max_memory", "save_every", "backbone", "max_size", "start", "seed",
+    )  # fmt: skip
     identity = {
         name: value
         for name, value in settings.items()

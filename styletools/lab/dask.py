@@ -184,7 +184,7 @@ def _work(
             worker.log_event(topic, (label, step.step, step.losses["total"]))
 
     pictures: dict[int, Image.Image] = {}
-    keep = Previews(config.steps, pictures.__setitem__, report)
+    keep = Previews(config, pictures.__setitem__, report)
     return finite(content, style, config, keep, None, backbone), pictures
 
 

@@ -86,7 +86,7 @@ class Run:
     @property
     def previews(self) -> list[Path]:
         """Pictures from on the way, in the order of their steps."""
-        return sorted((self.folder / "previews").glob("step_*.png"))
+        return preview_paths(self.folder / "previews")
 
     @property
     def created(self) -> str:
@@ -209,9 +209,19 @@ def preview_path(folder: Path, step: int) -> Path:
     return folder / f"step_{step:06d}.png"
 
 
+def preview_paths(folder: Path) -> list[Path]:
+    """The pictures of steps in a folder, in their order."""
+    return sorted(folder.glob("step_*.png"))
+
+
+def previews_of(place: Path) -> Path:
+    """The folder of a run's pictures from on the way: in the run's, or beside its one picture."""
+    return place / "previews" if place.is_dir() else place.with_name(f"{place.stem}-previews")
+
+
 def load_previews(folder: Path) -> dict[int, Image.Image]:
     """{step: picture} of what was kept in a folder."""
-    paths = sorted(folder.glob("step_*.png"))
+    paths = preview_paths(folder)
     return {int(path.stem.removeprefix("step_")): Image.open(path) for path in paths}
 
 

@@ -89,10 +89,12 @@ class RunRequest:
 
     @cached_property
     def pictures(self) -> tuple[Tensor, Tensor]:
-        """Content and style, (1, 3, H, W) each, normalised."""
+        """Content and style, normalised: (1, 3, H, W), the content as `load_image` has it."""
         content, style = self.content, self.style
         if not isinstance(content, Tensor):
-            content = load_image(content, self.config.max_size)
+            content = load_image(
+                content, self.config.max_size, transparency=self.config.transparency
+            )
         if not isinstance(style, Tensor):
             style = load_image(style, size=(content.shape[-2], content.shape[-1]))
         return content, style
@@ -106,6 +108,12 @@ class RunRequest:
             for precision in PRECISIONS
             if precision != "auto"
         }
+
+    @property
+    def answers(self) -> list[str]:
+        """The keys of the runs that are what was asked for."""
+        precision = self.config.precision
+        return list(self.keys.values()) if precision == "auto" else [self.keys[precision]]
 
     @property
     def lock_name(self) -> str:
@@ -253,9 +261,7 @@ class RunStore:
 
     def found(self, request: RunRequest) -> Run | None:
         """The finished run that was asked for."""
-        precision = request.config.precision
-        keys = request.keys.values() if precision == "auto" else [request.keys[precision]]
-        return next((run for key in keys if (run := self.find(key))), None)
+        return next((run for key in request.answers if (run := self.find(key))), None)
 
     @contextmanager
     def claim(self, request: RunRequest, wait: bool = False) -> Iterator[bool]:
@@ -277,11 +283,11 @@ class RunStore:
         with self._on_disk():
             work.mkdir(parents=True, exist_ok=True)
             keep = Previews(
-                request.config.steps,
+                request.config,
                 lambda step, picture: save_image(picture, preview_path(work, step)),
                 callback,
             )
-            result = _go_on(request, keep, work)
+            result = go_on(request, keep, work)
             if result.ended.early:
                 raise RunStoppedError(result)
             run = self.keep(request, result, load_previews(work))
@@ -294,13 +300,14 @@ class RunStore:
         """Write a run's folder, so that it appears whole; one that is there already is returned."""
         key = request.keys[result.config.precision]
         content, style = request.content, request.style
+        x, p, a = (picture[:, :3] for picture in (result.image, *request.pictures))
         description = {
             **describe(result, _path(content), _path(style)),
             "key": key,
             "created": datetime.now(UTC).isoformat(timespec="microseconds"),
             "content_sha256": picture_sha256(request.pictures[0]),
             "style_sha256": picture_sha256(request.pictures[1]),
-            "measures": measure(result.image, *request.pictures, request.backbone),
+            "measures": measure(x, p, a, request.backbone),
         }
         with self._writing():
             if not result.ended.early and (found := self.find(key)):
@@ -398,21 +405,21 @@ class RunStore:
 
 
 class Previews:
-    """A callback that takes ten pictures on the way, evenly spaced, and hands each step on.
+    """A callback that takes pictures on the way, and hands each step on.
 
     Args:
-        steps: of the whole run.
+        config: of the run; where `save_every` is unset, ten pictures are taken.
         keep: takes a step and its picture.
         callback: called with each step.
     """
 
     def __init__(
         self,
-        steps: int,
+        config: TransferConfig,
         keep: Callable[[int, Image.Image], object],
         callback: Callback | None = None,
     ) -> None:
-        self.every = -(-steps // PREVIEWS)
+        self.every = config.save_every or -(-config.steps // PREVIEWS)
         self.keep, self.callback = keep, callback
 
     def __call__(self, step: Step) -> bool | None:
@@ -437,8 +444,8 @@ def finite(
         return error.result
 
 
-def _go_on(request: RunRequest, callback: Callback, work: Path) -> TransferResult:
-    """Go on from the checkpoint; one that is damaged, or of another version, is thrown away."""
+def go_on(request: RunRequest, callback: Callback, work: Path) -> TransferResult:
+    """Go on from a folder's checkpoint; one that is damaged or of another run is thrown away."""
     checkpoint = work / "run.checkpoint"
     content, style = request.pictures
     arguments = (content, style, request.config, callback, checkpoint, request.backbone)

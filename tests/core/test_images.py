@@ -113,6 +113,67 @@ def test_palette_with_transparency_is_laid_onto_white(tmp_path):
     assert centre(load_image(tmp_path / "clear.png")) == (255, 255, 255)
 
 
+CLEAR = {  # a picture whose left half is clear, and how it is saved
+    "RGBA": {},
+    "LA": {},
+    "P": {"transparency": 0},
+    "L": {"transparency": 7},
+    "RGB": {"transparency": (7, 7, 7)},
+    "I;16": {"transparency": 7},
+}
+
+
+@pytest.mark.parametrize("mode", CLEAR)
+def test_transparency_is_read_when_it_is_asked_for(tmp_path, mode):
+    whole = Image.new("RGBA", (40, 24), (200, 200, 200, 255))
+    whole.paste((7, 7, 7, 0), (0, 0, 20, 24))
+    if mode == "I;16":
+        values = np.full((24, 40), 51400, np.uint16)
+        values[:, :20] = 7
+        image = Image.fromarray(values)
+    elif mode == "P":
+        image = Image.new("P", (40, 24), 1)
+        image.putpalette([7, 7, 7, 200, 200, 200])
+        image.paste(0, (0, 0, 20, 24))
+    else:
+        image = whole.convert(mode)
+    image.save(tmp_path / "a.png", **CLEAR[mode])
+    expected = np.repeat([[0.0] * 20 + [1.0] * 20], 24, axis=0)
+    found = load_image(tmp_path / "a.png", transparency=True)
+    assert found.shape == (1, 4, 24, 40)
+    assert (found[0, 3].numpy() == expected).all()
+    assert torch.equal(found[:, :3], load_image(tmp_path / "a.png"))
+    again = to_image(found)
+    assert again.mode == "RGBA"
+    assert again.getpixel((4, 12)) == (255, 255, 255, 0)
+    assert again.getpixel((30, 12)) == pytest.approx((200, 200, 200, 255), abs=1)
+
+
+def test_transparency_stands_upright_and_gets_the_pictures_size(tmp_path):
+    image = Image.new("RGBA", (80, 40), (200, 0, 0, 255))
+    image.paste((0, 0, 0, 0), (0, 0, 40, 40))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "a.png", exif=exif)
+    alpha = load_image(tmp_path / "a.png", max_size=40, transparency=True)[0, 3]
+    assert alpha.shape == (40, 20)
+    assert alpha[:18].max() < 0.02  # the left half came to the top
+    assert alpha[22:].min() > 0.98
+
+
+def test_an_opaque_picture_is_opaque(tmp_path):
+    picture(colour=RED).save(tmp_path / "a.png")
+    assert (load_image(tmp_path / "a.png", transparency=True)[0, 3] == 1).all()
+
+
+def test_jpeg_keeps_no_transparency(tmp_path):
+    with pytest.raises(ImageError, match=r"a\.jpg: JPEG keeps no transparency; use \.png"):
+        save_image(picture("RGBA"), tmp_path / "a.jpg")
+    for suffix in ("webp", "tif", "png"):
+        save_image(picture("RGBA"), tmp_path / f"a.{suffix}")
+        assert Image.open(tmp_path / f"a.{suffix}").mode == "RGBA"
+
+
 def test_animation_gives_its_first_frame(tmp_path):
     frames = [picture(colour=RED), picture(colour=(0, 0, 255))]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
@@ -407,15 +468,6 @@ def test_a_colour_profile_is_honoured(tmp_path, name, mode, options):
     found = centre(load_image(tmp_path / name))
     # By the primaries' matrix: linear (0.704, 0.026, 0.017).
     assert found == pytest.approx((218, 44, 36), abs=3)
-
-
-@pytest.fixture
-def bare_pillow(monkeypatch):
-    """Pillow without the extra `heic`, as an older one without AVIF."""
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    for name in ("HEIF", "AVIF"):
-        monkeypatch.delitem(Image.OPEN, name, raising=False)
-    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name in Image.OPEN])
 
 
 @pytest.mark.parametrize("suffix", ["heic", "avif"])

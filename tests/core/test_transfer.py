@@ -590,11 +590,31 @@ def test_what_makes_two_runs_the_same(pictures, backbone):
     key = transfer.run_key(*pictures, SMALL, backbone)
     assert transfer.run_key(*pictures, SMALL.replace(device="cpu", seed=3), backbone) == key
     assert transfer.run_key(*pictures, SMALL.replace(max_memory=8), backbone) == key
+    assert transfer.run_key(*pictures, SMALL.replace(save_every=2), backbone) == key
     others = [SMALL.replace(steps=7), SMALL.replace(precision="bfloat16"), SMALL.replace(levels=2)]
     keys = {transfer.run_key(*pictures, config, backbone) for config in others}
     keys.add(transfer.run_key(pictures[1], pictures[0], SMALL, backbone))
     keys.add(transfer.run_key(*pictures, SMALL.replace(clamp=True), backbone))
     assert len(keys | {key}) == 6
+
+
+def test_a_clear_picture_stays_clear_and_is_another_run(pictures, backbone, tmp_path):
+    content, style = pictures
+    alpha = torch.rand(content[:, :1].shape, generator=torch.Generator().manual_seed(0))
+    clear = torch.cat([content, alpha], 1)
+    config = SMALL.replace(transparency=True)
+    for start in ("content", "noise"):
+        config = config.replace(start=start)
+        result = stylize(clear, style, config, backbone=backbone)
+        assert torch.equal(result.image[:, 3:], alpha)
+        opaque = stylize(content, style, SMALL.replace(start=start), backbone=backbone)
+        assert torch.equal(result.image[:, :3], opaque.image)
+        assert result.loss_history == opaque.loss_history
+    contents = [clear, clear.flip(3), content]
+    keys = {transfer.run_key(each, style, config, backbone) for each in contents}
+    assert len(keys | {transfer.run_key(content, style, SMALL, backbone)}) == 4
+    with pytest.raises(ImageError, match=r"is a tensor \(1, 4, "):
+        stylize(clear, style, SMALL, backbone=backbone)
 
 
 def test_the_papers_divisors_bring_the_papers_filters(pictures, backbone):
@@ -634,6 +654,7 @@ def test_runs_that_use_no_control_keep_their_keys(settings, key):
 def test_settings_that_came_later_leave_the_keys_of_earlier_runs(pictures, backbone):
     settings = SMALL.replace(normalise_filters=False).to_dict()
     assert {name: settings.pop(name) for name in LATER_SETTINGS} == LATER_SETTINGS
+    assert settings.pop("save_every") is None
     hashes = {"content": "0", "style": "1", "start": "2"}
     before = checkpoints.identity_of(settings, hashes, "3")
     assert checkpoints.identity_of({**settings, "clamp": False}, hashes, "3") == before

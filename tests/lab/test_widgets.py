@@ -716,6 +716,10 @@ def test_saving_never_replaces_a_file(gallery, tmp_path):
     saved = sorted((tmp_path / "out").iterdir())
     assert [path.name for path in saved] == ["mine.jpg-2.png", "mine.jpg.png"]
     assert load_run(saved[0])["config"] == gallery.chosen[0].config
+    gallery.path.value = str(tmp_path / "out" / "mine.gif")
+    gallery.save.click()
+    with Image.open(tmp_path / "out" / "mine.gif") as film:
+        assert film.n_frames > 1
     gallery.path.value = str(tmp_path / "out" / "mine.jpg.png" / "below")
     gallery.save.click()
     assert gallery.notice.value.startswith("Not done")

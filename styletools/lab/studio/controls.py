@@ -46,6 +46,8 @@ HELP: dict[str, str] = {field.name: field.metadata["help"] for field in fields(T
     "pooling": "How the network shrinks its maps. avg: smoother strokes; max: harder edges.",
     "convention": "What the losses are divided by. course's: early layers, so fine texture, count "
     "most; paper's: large forms count as much.",
+    "transparency": "What a photograph's transparent parts become: white, or clear again.",
+    "save_every": "Keep a picture every so many steps, for a film of the run. Empty: ten pictures.",
     "precision": "How exactly it computes. The picture is hardly another; bfloat16 may be faster.",
     "max_memory": "GiB that the run may take; the picture stays the same, a large one takes a "
     "third longer. Empty: no limit.",
@@ -291,7 +293,8 @@ PAPERS = ("convention", "content_weight", "style_weight", "content_layers")
 RUN = ("colour", "optimizer", "steps", "learning_rate", "max_size", "start", "seed")
 MORE = (
     "levels", "picture_tolerance", "tolerance", "tv_weight", "clamp", "content_layers",
-    "convention", "backbone", "pooling", "normalise_filters", "precision", "max_memory", "device",
+    "convention", "backbone", "pooling", "normalise_filters", "transparency", "save_every",
+    "precision", "max_memory", "device",
 )  # fmt: skip
 
 
@@ -322,6 +325,8 @@ def _knobs(config: TransferConfig) -> dict[str, Any]:
         "backbone": _choice("backbone", "backbone", ("auto", "vgg19", "small", "torchvision")),
         "pooling": _choice("pooling", "pooling", unset),
         "normalise_filters": _choice("filters", "normalise_filters", FILTERS),
+        "transparency": _choice("background", "transparency", (("white", False), ("clear", True))),
+        "save_every": _knob("picture every", "save_every", optional=True, step=1),
         "precision": _choice("precision", "precision", PRECISIONS),
         "max_memory": _knob("memory in GiB", "max_memory", optional=True),
         "device": _choice("device", "device", devices),

@@ -15,6 +15,7 @@ from styletools._files import source_stem
 from styletools.errors import StyletoolsError
 from styletools.images import load_image, to_image
 from styletools.lab.compare import MEASURES, RULERS, SYMBOLS, row_of, unlike
+from styletools.lab.film import FILMS, save_film
 from styletools.lab.run import Run, short
 from styletools.lab.store import RunStore
 from styletools.lab.studio.chooser import STATIC, jpeg, thumbnail
@@ -69,7 +70,8 @@ class Gallery(ipywidgets.VBox):
         self.remove = _button("Delete", "trash", "Remove this run's folder for good.")
         self.save = _button("Save picture", "download", "Write the picture to the path beside.")
         self.path = ipywidgets.Text(
-            tooltip="Where to save the picture; an existing file is never replaced.",
+            tooltip="Where to save the picture; a name that ends in .gif or .webp saves a film of "
+            "the run. An existing file is never replaced.",
             description="as", continuous_update=False,
         )  # fmt: skip
         self._wire()
@@ -176,12 +178,14 @@ class Gallery(ipywidgets.VBox):
 
     def _save(self, run: Run) -> str:
         path = Path(self.path.value.strip() or f"{run.name}.png").expanduser()
-        if path.suffix.lower() != ".png":
+        if path.suffix.lower() not in (".png", *FILMS):
             path = path.with_name(f"{path.name}.png")  # which carries the settings
         free, number = path, 2
         while free.exists():
-            free, number = path.with_name(f"{path.stem}-{number}.png"), number + 1
+            free, number = path.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
         free.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix.lower() in FILMS:
+            return f"Saved to {free}, a film of {save_film(run.folder, free)} pictures."
         shutil.copyfile(run.picture, free)
         return f"Saved to {free}; the settings are in the file."
 

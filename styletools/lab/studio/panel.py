@@ -390,7 +390,7 @@ def as_result(run: Run) -> TransferResult:
         ConfigError, ImageError: its files are damaged.
     """
     return TransferResult(
-        image=load_image(run.picture, LARGEST),
+        image=load_image(run.picture, LARGEST, transparency=run.config.transparency),
         loss_history=run.losses(),
         final_losses=run.description["final_losses"],
         config=run.config,
