@@ -180,6 +180,7 @@ def test_the_lock_holds_what_the_kit_needs():
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_a_fresh_environment_from_the_lock(tmp_path):
     """With PyTorch linked from here: whichever wheel it is, the lock does not say."""
     venv = tmp_path / "venv"
