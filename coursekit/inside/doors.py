@@ -185,8 +185,9 @@ class OnCpu(TorchFunctionMode):
 
 def forget_gpus() -> None:
     """Calls that only a GPU answers do nothing, as where every device is the CPU."""
-    torch.cuda.synchronize = torch.mps.synchronize = lambda *_, **__: None
-    torch.set_default_device = lambda *_: None
+    whole: Any = torch
+    whole.cuda.synchronize = whole.mps.synchronize = lambda *_, **__: None
+    whole.set_default_device = lambda *_: None
 
 
 def _elsewhere(value: Any) -> bool:
