@@ -36,28 +36,31 @@ def main() -> None:
 @click.argument("lessons", nargs=-1)
 @click.option("--execute", is_flag=True, help="Run the reference notebooks and keep the outputs.")
 @click.option("--check", is_flag=True, help="Write nothing; fail where a notebook is not current.")
-@click.option("--notebooks", type=UserPath(path_type=Path), default=_NOTEBOOKS, hidden=True)
+@click.option(
+    "--notebooks",
+    type=UserPath(exists=True, file_okay=False, path_type=Path),
+    default=_NOTEBOOKS,
+    hidden=True,
+)
 def build(lessons: tuple[str, ...], execute: bool, check: bool, notebooks: Path) -> None:
     """Build the reference and student notebooks of LESSONS (all of them, where none is named).
 
     A reference cell that did not change keeps its stored output, unless --execute runs it again.
+    Exit code 1: --check found a notebook that is not current. 2: a lesson cannot be built.
     """
     if check and execute:
         raise click.UsageError("--check only compares; run it without --execute.")
-    try:
-        folders = building.folders(notebooks, lessons)
-        if check:
-            differences = [line for one in folders for line in building.check(one, lessons)]
-            for difference in differences:
-                click.echo(difference, err=True)
-            if differences:
-                click.echo("Run `python -m coursekit build --execute` and commit.", err=True)
-            sys.exit(1 if differences else 0)
-        for folder in folders:
-            for message in building.build(folder, lessons, execute):
-                click.echo(message)
-    except building.BuildError as error:
-        raise click.ClickException(str(error)) from None
+    folders = building.folders(notebooks, lessons)
+    if check:
+        differences = [line for one in folders for line in building.check(one, lessons)]
+        for difference in differences:
+            click.echo(difference, err=True)
+        if differences:
+            click.echo("Run `python -m coursekit build --execute` and commit.", err=True)
+        sys.exit(FAILED if differences else 0)
+    for folder in folders:
+        for message in building.build(folder, lessons, execute):
+            click.echo(message)
 
 
 @main.command(epilog=_EXIT_CODES)

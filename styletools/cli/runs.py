@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 FAILED, INTERRUPTED = 1, 130
 CONNECT_SECONDS = 20
-STORE = click.option(
-    "--store", metavar="FOLDER", help="Where the runs are [$STYLETOOLS_RUNS, else ./runs]."
-)
 EXAMPLE = """\b
 FILE:
   content = ["chelsea", "photo.jpg"]  # the kit's pictures, or paths from FILE's folder
@@ -42,6 +39,12 @@ class UserPath(click.Path):
         return super().convert(os.path.expanduser(value), parameter, context)
 
 
+STORE = click.option(
+    "--store",
+    metavar="FOLDER",
+    type=UserPath(file_okay=False),
+    help="Where the runs are [$STYLETOOLS_RUNS, else ./runs].",
+)
 RUN_NAMES = click.argument("names", nargs=-1)
 
 
@@ -103,12 +106,19 @@ def list_(store: str | None, sort: str | None, descending: bool) -> None:
 @runs.command()
 @RUN_NAMES
 @STORE
-@click.option("-o", "--output", default="comparison", show_default=True, help="A folder.")
+@click.option(
+    "-o",
+    "--output",
+    type=UserPath(file_okay=False),
+    default="comparison",
+    show_default=True,
+    help="A folder.",
+)
 def compare(names: tuple[str, ...], store: str | None, output: str) -> None:
     """Pictures, loss curves and a scatter of the runs named (none: all), and a table."""
     _, found = _chosen(store, names)
     _need(found)
-    _figures(found, user_path(output))
+    _figures(found, Path(output))
     _show({run.name: run for run in found})
     click.echo(f"{output}: pictures.png, losses.png, scatter.png")
 

@@ -17,6 +17,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from support.options import commands
 
 import coursekit.cli
 from styletools import cli, transfer
@@ -197,14 +198,6 @@ def test_a_run_of_another_kind_is_refused(tmp_path):
 
 
 # --- Every option, through the command line ------------------------------------------------------
-
-
-def commands(group, path=()):
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from commands(command, (*path, name))
-        else:
-            yield (*path, name), command
 
 
 MATRIX = [
