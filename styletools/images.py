@@ -104,6 +104,16 @@ def load_image(
         return torch.cat([tensor, torch.from_numpy(alpha)[None, None]], 1)
 
 
+def read_rgb(source: Source) -> Image.Image:
+    """Read a picture in its own size, as 8-bit RGB, in every way that `load_image` does.
+
+    Raises:
+        ImageError: missing, not a picture, truncated, or too large.
+    """
+    with _opened(source) as (_, image):
+        return to_rgb(image)
+
+
 def to_tensor(image: Image.Image | np.ndarray) -> Tensor:
     """8-bit RGB, (H, W, 3) → (1, 3, H, W), normalised; `to_image` is the reverse."""
     rgb = torch.from_numpy(np.array(image, dtype=np.float32) / 255)  # (H, W, 3)
@@ -143,6 +153,12 @@ def to_image(tensor: Tensor) -> Image.Image:
 
     A fourth channel, of `load_image`'s `transparency`, makes it RGBA.
     """
+    if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
+        kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+        raise ImageError(
+            f"A picture's tensor holds floats, normalised, as load_image gives them; this is {kind}"
+            ". Image.fromarray makes a picture of pixels."
+        )
     if tensor.dim() == 4 and tensor.shape[0] == 1:
         tensor = tensor[0]
     if tensor.dim() != 3 or tensor.shape[0] not in (3, 4):
@@ -172,7 +188,7 @@ def save_image(
     if config is not None and path.suffix.lower() == ".png":
         options["pnginfo"] = PngImagePlugin.PngInfo()
         options["pnginfo"].add_itxt(CONFIG_KEY, json.dumps(config, ensure_ascii=False))
-    picture = to_image(image) if isinstance(image, Tensor) else image
+    picture = image if isinstance(image, Image.Image) else to_image(image)
     if picture.mode == "RGBA" and path.suffix.lower() in OPAQUE:
         raise ImageError(f"{path}: JPEG keeps no transparency; use .png.", "not-written")
     with atomic_path(path) as temporary:

@@ -32,12 +32,13 @@ def gram_matrix(features: Tensor) -> Tensor:
     Raises:
         ConfigError: another shape, such as a batch of several images.
     """
+    features = _precise(features)
     if features.dim() != 4 or features.shape[0] != 1:
         raise ConfigError(
             f"gram_matrix takes one image's features, (1, C, h, w); got {tuple(features.shape)}."
         )
     _, channels, height, width = features.shape
-    flat = _precise(features).reshape(channels, height * width)  # (C, M)
+    flat = features.reshape(channels, height * width)  # (C, M)
     return flat @ flat.T
 
 
@@ -56,8 +57,9 @@ def content_loss(features: Tensor, content_features: Tensor, convention: str = "
     Raises:
         ConfigError: the shapes differ, or an unknown convention.
     """
+    features, content_features = _precise(features), _precise(content_features)
     _check(convention, features.shape, content_features.shape)
-    squares = (_precise(features) - _precise(content_features)) ** 2
+    squares = (features - content_features) ** 2
     return squares.mean() if convention == "course" else squares.sum() / 2
 
 
@@ -168,6 +170,9 @@ def style_factor(channels: int, positions: int) -> float:
 
 
 def _precise(features: Tensor) -> Tensor:
+    if not isinstance(features, Tensor) or features.is_complex():
+        kind = features.dtype if isinstance(features, Tensor) else type(features).__name__
+        raise ConfigError(f"The losses take tensors of real numbers; got {kind}.")
     return features if features.dtype == torch.float64 else features.float()
 
 

@@ -27,10 +27,11 @@ def show_images(
 
     Raises:
         ConfigError: there are no pictures.
+        ImageError: one is something else.
     """
     if not pictures:
         raise ConfigError("show_images got no pictures; give {title: picture}.")
-    images = [to_image(p) if isinstance(p, Tensor) else p for p in pictures.values()]
+    images = [p if isinstance(p, Image.Image) else to_image(p) for p in pictures.values()]
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     tallest = max(image.height / image.width for image in images)

@@ -98,7 +98,8 @@ def get_features(
 
     Raises:
         ConfigError: an index that is not a convolution of `model`.
-        ImageError: the image has another shape, or is too small.
+        ImageError: the image has another shape, holds no floats, is too small, or is on another
+            device than the net.
     """
     return dict(each_layer(image, model, ASSIGNMENT_LAYERS if layers is None else layers))
 
@@ -115,7 +116,7 @@ def each_layer(
                 f"Layer {index!r} is not a convolution of this net; its convolutions are at "
                 f"{', '.join(convolutions)} (as text)."
             )
-    _check_image(image)
+    image = _as_input(image, modules[convolutions[0]].weight) if convolutions else image  # type: ignore[union-attr, arg-type]
     outputs = ((name, x) for name, x in each_output(image, modules, layers) if name)
     return islice(outputs, len(layers))
 
@@ -189,7 +190,11 @@ def _width(weights: Mapping[str, Tensor], name: str) -> int:
     return weights[key].shape[0]
 
 
-def _check_image(image: Tensor) -> None:
+def _as_input(image: Tensor, weight: Tensor) -> Tensor:
+    """The image in the weights' precision."""
+    if not isinstance(image, Tensor) or not image.is_floating_point():
+        kind = image.dtype if isinstance(image, Tensor) else type(image).__name__
+        raise ImageError(f"An image is floats (1, 3, H, W), as load_image gives; this is {kind}.")
     if image.dim() != 4 or image.shape[1] != 3:
         raise ImageError(f"An image is (1, 3, H, W); this one is {tuple(image.shape)}.")
     if min(image.shape[-2:]) < MIN_SIDE:
@@ -197,3 +202,9 @@ def _check_image(image: Tensor) -> None:
             f"The image is {image.shape[3]}×{image.shape[2]} pixels; give {MIN_SIDE}×{MIN_SIDE} "
             "or more, so that conv5_1 has a position."
         )
+    if image.device != weight.device:
+        raise ImageError(
+            f"The image is on {image.device}, the net on {weight.device}; move the image: "
+            f"image.to({str(weight.device)!r})."
+        )
+    return image.to(weight.dtype)

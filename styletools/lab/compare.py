@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from PIL import Image
 
 from styletools.config import ASSIGNMENT, TransferConfig
 from styletools.errors import ConfigError
+from styletools.images import read_rgb
 from styletools.lab.run import Run, short
 from styletools.plots import show_images
 
@@ -74,16 +74,16 @@ def picture_grid(runs: Runs, columns: int = 4, width: float = 3.0) -> Figure:
     labelled = _some(labels(runs))
     cells = {} if isinstance(runs, Mapping) else _crossed(list(labelled.values()))
     if not cells:
-        pictures = {label: Image.open(run.picture) for label, run in labelled.items()}
+        pictures = {label: read_rgb(run.picture) for label, run in labelled.items()}
         return show_images(pictures, columns, width)
     rows, tops = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True))
-    first = Image.open(next(iter(cells.values())).picture)
+    first = read_rgb(next(iter(cells.values())).picture)
     size = (width * len(tops) + 0.4, width * first.height / first.width * len(rows) + 0.5)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(len(rows), len(tops), squeeze=False)
     for (row, top), run in cells.items():
         axis = axes[rows.index(row), tops.index(top)]
-        axis.imshow(Image.open(run.picture))
+        axis.imshow(read_rgb(run.picture))
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
     for axis, row in zip(axes[:, 0], rows, strict=True):
@@ -298,7 +298,7 @@ def _place(run: Run) -> tuple[float, float] | None:
 def _thumbnail(
     axis: Axes, path: Path, place: tuple[float, float], width: float, colour: str
 ) -> None:
-    image = Image.open(path).convert("RGB")
+    image = read_rgb(path)
     image.thumbnail((int(width * 200), int(width * 200)))
     box = OffsetImage(image, zoom=72 * width / image.width)  # type: ignore[arg-type]
     frame = {"edgecolor": colour, "lw": 2.0, "boxstyle": "square,pad=0.08"}

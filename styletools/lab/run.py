@@ -12,7 +12,7 @@ from PIL import Image
 from styletools._files import atomic_path, user_path, write_text
 from styletools.config import STYLE_WEIGHTS, TransferConfig
 from styletools.errors import ConfigError
-from styletools.images import read_config, save_image
+from styletools.images import read_config, read_rgb, save_image
 from styletools.plots import plot_losses
 from styletools.transfer import Ended, TransferResult
 
@@ -222,7 +222,7 @@ def previews_of(place: Path) -> Path:
 def load_previews(folder: Path) -> dict[int, Image.Image]:
     """{step: picture} of what was kept in a folder."""
     paths = preview_paths(folder)
-    return {int(path.stem.removeprefix("step_")): Image.open(path) for path in paths}
+    return {int(path.stem.removeprefix("step_")): read_rgb(path) for path in paths}
 
 
 def short(value: Any) -> str:

@@ -12,10 +12,11 @@ import zipfile
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from markupsafe import escape
 from nbformat import v4
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from support.runs import keep
 
 from styletools.course import handin
@@ -419,6 +420,7 @@ def test_pdf_has_all_its_fonts_and_its_title(packed):
     assert document.startswith(b"%PDF-")
     assert document.rstrip().endswith(b"%%EOF")
     assert b"/FontFile2" in document
+    assert b"/StructTreeRoot" in document  # tagged, for screen readers
 
 
 def test_same_input_gives_the_same_bytes(folder, tmp_path):
@@ -519,11 +521,10 @@ def test_anything_can_be_printed():
 
 def test_long_code_wraps():
     line = "    value = function(" + ", ".join(f"argument_{i}" for i in range(30)) + ")"
-    pieces = list(pdf._wrapped(line))
+    pieces = pdf._wrapped(line).split("\n")
     assert max(map(len, pieces)) <= pdf.CODE_COLUMNS
-    assert "".join(p.strip().removeprefix("↪ ") for p in pieces).replace(" ", "") == line.replace(
-        " ", ""
-    )
+    joined = "".join(piece.strip().removeprefix("↪ ") for piece in pieces)
+    assert joined.replace(" ", "") == line.replace(" ", "")
 
 
 def expecting(folder, source):
@@ -658,18 +659,65 @@ def test_linked_pictures_that_cannot_go_along_are_named(folder, capsys):
     assert "The picture figures/gone.png could not be shown." in page
 
 
+SCRIPTS = {  # a text, and the font that has its letters
+    "ग्राम मैट्रिक्स शैली को मापता है।": "NotoSansDevanagari",
+    "เมทริกซ์แกรมวัดสไตล์": "NotoSansThai",
+    "مصفوفة غرام تقيس الأسلوب": "NotoSansArabic",
+    "மாத்திரி": "NotoSansTamil",
+    "格拉姆矩阵": "NotoSansCJKsc",
+    "グラム行列": "NotoSansCJKjp",
+    "그람 행렬": "NotoSansCJKkr",
+    "🎨👍": "NotoEmoji",
+    "מטריצת גראם": "Libertinus",
+    "Грам, Ελληνικά, Zoë → ⇒ ≈ ✓": "Libertinus",
+    "⬢ ☚": "DejaVuSans",
+}
+
+
+@pytest.mark.parametrize("text", SCRIPTS)
+@pytest.mark.parametrize("place", ["prose", "name", "code"])
+def test_the_pdf_shows_the_scripts_of_the_world(text, place):
+    author = dataclasses.replace(AUTHOR, author=text) if place == "name" else AUTHOR
+    block = report.Listing(f"# {text}") if place == "code" else report.Prose(text)
+    blocks = () if place == "name" else (block,)
+    assert pdf.lacking(text) == ""
+    document = pdf.report_pdf(report.Report(author, None, (), blocks))
+    font = SCRIPTS[text]
+    if place == "code" and font in ("NotoSansArabic", "Libertinus"):
+        font = "DejaVuSansMono"  # which has these letters
+    assert re.search(rb"/FontName/[A-Z]{6}\+" + font.encode(), document.replace(b" ", b""))
+
+
+def test_text_from_the_right_begins_at_the_right():
+    for text in ("مصفوفة Gram", "(מטריצת) Gram", "1. אחת"):
+        assert pdf._from_right(text)
+    for text in ("Gram مصفوفة", "123", "行列"):
+        assert not pdf._from_right(text)
+
+
+@pytest.fixture
+def few_fonts(monkeypatch):
+    """A machine without Noto's fonts, and with none of its own."""
+    monkeypatch.setattr(pdf, "NOTO", {"no_such_fonts": "no-such-fonts"})
+    monkeypatch.setattr(pdf, "_system_files", list)
+
+
+@pytest.mark.usefixtures("few_fonts")
 @pytest.mark.parametrize(
     ("text", "scripts"),
     [
-        ("ग्राम मैट्रिक्स", ["Devanagari"]),
-        ("مصفوفة غرام, מטריצת", ["Arabic", "Hebrew"]),
-        ("เมทริกซ์ 🎨👍", ["Thai", "emoji"]),
-        ("그람 행렬, グラム行列, 格拉姆矩阵, Грам, Ελληνικά, Zoë → ⇒ ≈ ✓", []),
+        ("ग्राम मैट्रिक्स", ["Devanagari letters"]),
+        ("เมทริกซ์ 🎨👍", ["Thai letters", "emoji"]),
+        ("그람 行列", ["Cjk letters", "Hangul letters"]),
+        ("Грам, Ελληνικά, Zoë → ⇒ ≈ ✓", []),
     ],
 )
 def test_what_the_pdf_cannot_show_is_said_before_handing_in(folder, capsys, text, scripts):
     assert pdf.unshown_scripts(text) == scripts
-    says = f"report.pdf cannot show {', '.join(scripts)} as written; report.html shows it."
+    says = (
+        f"! report.pdf cannot show {', '.join(scripts)}; report.html can. "
+        "Fonts for it: pip install no-such-fonts. Hand in both."
+    )
     explain(folder, f"{TEXT} {text}")
     handin.check(folder)
     assert (says in capsys.readouterr().out) == bool(scripts)
@@ -677,6 +725,102 @@ def test_what_the_pdf_cannot_show_is_said_before_handing_in(folder, capsys, text
     handin.submit(dataclasses.replace(AUTHOR, professor=text), folder)
     assert (says in capsys.readouterr().out) == bool(scripts)
     assert text in (folder / "submission" / "report.html").read_text("utf-8")
+
+
+def test_half_a_character_does_not_stop_a_hand_in(folder):
+    explain(folder, TEXT + " \ud83c and \udfa8")
+    assert handin.submit(AUTHOR, folder)
+    assert "\ufffd and \ufffd" in (folder / "submission" / "report.html").read_text("utf-8")
+
+
+def test_without_a_pdf_the_page_is_handed_in(folder, monkeypatch, capsys):
+    handin.submit(AUTHOR, folder)
+
+    def fail(*_):
+        raise RuntimeError("no such glyph")
+
+    monkeypatch.setattr(pdf, "report_pdf", fail)
+    with zipfile.ZipFile(handin.submit(AUTHOR, folder)) as archive:
+        names = {name.partition("/")[2] for name in archive.namelist()}
+    assert "report.html" in names
+    assert "report.pdf" not in names
+    assert not (folder / "submission" / "report.pdf").exists()
+    assert "report.pdf could not be written (no such glyph)" in capsys.readouterr().out
+
+
+def deep(marks, times):
+    return marks * times + "end"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        deep("- ", 40), deep("> ", 40), deep("1. ", 40), deep("> - ", 30),
+        "*a **b " * 60 + "end" + "** c*" * 60, "\x00\x07\u202e\ufeff#set text(red) $x$ @a <b> end",
+    ],
+)  # fmt: skip
+def test_the_pdf_takes_what_is_deep_or_odd(source):
+    assert pdf.report_pdf(composed(source)).startswith(b"%PDF-")
+
+
+# Pictures of the report
+
+PICTURES = Path(__file__).resolve().parents[1] / "data" / "trouble" / "images"
+IN_SRGB = "p3-as-it-should-look.png"
+
+
+def test_a_picture_of_the_report_has_its_profiles_colours():
+    shown = report.encode((PICTURES / "p3.png").read_bytes())
+    with Image.open(io.BytesIO(shown.data)) as image, Image.open(PICTURES / IN_SRGB) as right:
+        distance = np.abs(np.asarray(image, int) - np.asarray(right.convert("RGB"), int))
+    assert distance.max() <= 2
+
+
+@pytest.mark.parametrize("size", [2_000, 3_000_000])
+def test_a_picture_with_much_text_stands_in_the_report(size):
+    info = PngImagePlugin.PngInfo()
+    info.add_text("history", "x" * size, zip=True)
+    buffer = io.BytesIO()
+    Image.new("RGB", (60, 40), "teal").save(buffer, "PNG", pnginfo=info)
+    shown = report.encode(buffer.getvalue())
+    assert (shown.width, shown.height) == (60, 40)
+    assert pdf.report_pdf(composed("![a](a.png)", {"a.png": shown}))
+
+
+@pytest.mark.parametrize(("mode", "value"), [("I;16", 40_000), ("I", 200), ("F", 0.5)])
+def test_deep_grey_stands_in_the_report_by_the_kits_rule(mode, value):
+    buffer = io.BytesIO()
+    Image.new(mode, (60, 40), value).save(buffer, "TIFF")
+    shown = report.encode(buffer.getvalue())
+    with Image.open(io.BytesIO(shown.data)) as image:
+        assert 100 < image.convert("L").getpixel((5, 5)) < 210
+
+
+def test_a_turned_photograph_stands_upright_and_without_its_place():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010E] = "taken at home"
+    buffer = io.BytesIO()
+    Image.new("RGB", (60, 40), "teal").save(buffer, "JPEG", exif=exif)
+    shown = report.encode(buffer.getvalue())
+    assert (shown.width, shown.height) == (40, 60)
+    assert b"taken at home" not in shown.data
+
+
+def test_a_picture_that_is_none_leaves_a_note(folder):
+    def paste(cells):
+        cell = cell_of(cells, "gram_matrix_explanation")
+        cell["source"] = TEXT + " ![a](attachment:a.gif) ![b](attachment:b.svg)"
+        gif = base64.b64encode(picture(kind="GIF")).decode()
+        svg = base64.b64encode(b"<svg/>").decode()
+        cell["attachments"] = {"a.gif": {"image/gif": gif}, "b.svg": {"image/svg+xml": svg}}
+        return cells
+
+    change(folder, "02_gram", paste)
+    handin.submit(AUTHOR, folder)
+    page = (folder / "submission" / "report.html").read_text("utf-8")
+    assert "The picture b.svg could not be shown." in page
+    assert "a.gif could not" not in page
 
 
 def test_large_picture_becomes_smaller():

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from styletools._files import atomic_path, write_text
+from styletools._files import atomic_path
 from styletools.course.handin import html
 from styletools.course.handin.read import Problem, Work, linked_in, read_work
 from styletools.course.handin.report import Author, Report, all_pictures, compose
@@ -76,15 +76,21 @@ def submit(
     from styletools.course.handin import pdf  # its fonts take a moment
 
     report = compose(author, replace(work, problems=tuple(problems)))
-    page, document = html.report_page(report), pdf.report_pdf(report)
-    packed = _pack(report, work, page, document)
-    write_text(folder / output / "report.html", page)
-    _write(folder / output / "report.pdf", document)
+    reports = {"report.html": html.report_page(report).encode()}
+    try:
+        reports["report.pdf"] = pdf.report_pdf(report)
+    except RuntimeError as error:  # of typst; nothing is worth a missed deadline
+        says = f"report.pdf could not be written ({error}); report.html holds everything."
+        work = replace(work, notes=(*work.notes, says))
+        (folder / output / "report.pdf").unlink(missing_ok=True)  # of an earlier hand-in
+    packed = _pack(report, work, reports)
+    for name, data in reports.items():
+        _write(folder / output / name, data)
     target = folder / f"{output}.zip"
     _write(target, packed)
     _print(work, problems)
     print(f"Written: {target} ({len(packed) / 1e6:.1f} MB). Hand in this file.")
-    print(f"Look at it first: {folder / output / 'report.html'} and report.pdf beside it.")
+    print(f"Look at it first: {' and '.join(str(folder / output / name) for name in reports)}.")
     return target
 
 
@@ -164,9 +170,9 @@ def _unnamed(author: Author) -> Iterator[Problem]:
             yield Problem(f"title page · {field.name}", "empty", remedy)
 
 
-def _pack(report: Report, work: Work, page: str, document: bytes) -> bytes:
+def _pack(report: Report, work: Work, reports: dict[str, bytes]) -> bytes:
     """The ZIP file: one folder, its files sorted, no times in it."""
-    files = {"report.html": page.encode(), "report.pdf": document}
+    files = dict(reports)
     for path in [*(notebook.path for notebook in work.notebooks.values()), *work.others]:
         files[path.name] = path.read_bytes()
     for path in sorted((work.folder / "images").rglob("*")):
@@ -201,13 +207,14 @@ def _packed_runs(work: Work) -> dict[str, bytes]:
 def _readme(report: Report, names: list[str]) -> str:
     author = report.author
     listed = "\n".join(f"- `{name}`" for name in names)
+    reports = " or ".join(f"`{name}`" for name in names if name.startswith("report."))
     warning = "" if not report.missing else "\n**Incomplete**: see the first page of the report.\n"
     return f"""# {author.course}: neural style transfer
 
 {author.author} ({author.student_id}), for {author.professor}, {report.date}
 {warning}
-Read `report.pdf` or `report.html` (the same text). The notebooks hold all outputs; to run them
-again, install the course kit (`pip install -e .` in its folder) and open them in JupyterLab.
+Read {reports}. The notebooks hold all outputs; to run them again, install the course
+kit (`pip install -e .` in its folder) and open them in JupyterLab.
 
 ## Files
 {listed}

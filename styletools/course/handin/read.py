@@ -336,7 +336,7 @@ def _cell(cell: Any) -> Cell:
         name: _decode(data)
         for name, bundle in (cell.get("attachments") or {}).items()
         for kind, data in bundle.items()
-        if kind in ("image/png", "image/jpeg")
+        if kind.startswith("image/")
     }
     return Cell(
         kind=cell["cell_type"],
@@ -373,8 +373,9 @@ def _assignments(source: str) -> Iterator[tuple[str, Any]]:
 
 
 def _text(value: Any) -> str:
-    """Nbformat stores a text as one string, or as its lines."""
-    return "".join(value) if isinstance(value, list) else str(value or "")
+    """Nbformat stores a text as one string, or as its lines; halves of characters become �."""
+    text = "".join(value) if isinstance(value, list) else str(value or "")
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _decode(data: Any) -> bytes:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from styletools._files import file_sha256
+from styletools._rgb import open_picture, to_rgb, upright_size
 from styletools.course.handin import markdown
 from styletools.course.handin.read import (
     COMMENT,
@@ -28,6 +29,7 @@ from styletools.course.todos import CLAIMS, OWN_RUNS, RUNS, TODOS
 WIDEST = 1400  # pixels of a picture in the report
 TALLEST = 1800
 LARGE_PNG = 500_000  # bytes; a larger one becomes a JPEG
+MARKED = {"icc_profile", "exif"}  # what may turn a picture, or change its colours
 LONGEST_OUTPUT = 40  # lines
 SOLUTION_MARK = re.compile(r"#\s*(BEGIN|END) SOLUTION")
 
@@ -184,20 +186,22 @@ def compose(author: Author, work: Work) -> Report:
 
 
 def encode(data: bytes, caption: str = "") -> ReportPicture | None:
-    """A picture fit for the report: no larger than it needs to be. None if it is broken."""
+    """A picture fit for the report: upright sRGB, no larger than it needs. None if it is broken."""
     try:
-        with Image.open(io.BytesIO(data)) as opened:
+        with open_picture(io.BytesIO(data)) as opened:
+            width, height = upright_size(opened)
+            scale = min(1.0, WIDEST / width, TALLEST / height)
             kind = (opened.format or "").lower()
-            image = ImageOps.exif_transpose(opened)
-            image.load()
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError):
+            plain = kind in ("png", "jpeg") and opened.mode in ("RGB", "RGBA", "L")
+            if plain and scale == 1 and len(data) <= LARGE_PNG and not MARKED & opened.info.keys():
+                opened.load()  # it is whole
+            else:
+                size = (max(1, round(width * scale)), max(1, round(height * scale)))
+                image = to_rgb(opened, size)
+                (width, height), (data, kind) = image.size, _saved(image)
+    except Exception:  # whatever a broken file makes Pillow raise
         return None
-    fits = image.width <= WIDEST and image.height <= TALLEST and len(data) <= LARGE_PNG
-    if not fits or kind not in ("png", "jpeg") or image.mode not in ("RGB", "RGBA", "L"):
-        image = _on_white(image)
-        image.thumbnail((WIDEST, TALLEST), Image.Resampling.LANCZOS)
-        data, kind = _saved(image)
-    return ReportPicture(data, kind, image.width, image.height, caption)
+    return ReportPicture(data, kind, width, height, caption)
 
 
 def all_pictures(report: Report) -> Iterator[tuple[str, ReportPicture]]:
@@ -258,7 +262,7 @@ def _written(notebook: Notebook | None, name: str) -> Iterator[Block]:
     for source, file in linked_files(notebook, linked).items():
         pictures[source] = encode(file.read_bytes(), source) if file.is_file() else None
     yield Prose(text, {name: picture for name, picture in pictures.items() if picture})
-    for source in dict.fromkeys(linked):
+    for source in dict.fromkeys([*cell.attachments, *linked]):
         if not pictures.get(source):
             yield Note("bad", f"The picture {source} could not be shown.")
 
@@ -311,11 +315,6 @@ def _files(work: Work) -> str:
         for notebook in work.notebooks.values()
     ]
     return "\n".join(["| notebook | SHA-256 begins with |", "|---|---|", *rows])
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    rgba = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
 
 
 def _saved(image: Image.Image) -> tuple[bytes, str]:

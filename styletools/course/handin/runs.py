@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from PIL import Image
 
 from styletools.config import EXPERIMENTS, TransferConfig
 from styletools.errors import StyletoolsError
-from styletools.images import PICTURES, load_image, to_image
+from styletools.images import PICTURES, load_image, read_rgb, to_image
 from styletools.lab.plans import part2
 from styletools.lab.run import short
 from styletools.transfer import Ended, picture_sha256
@@ -273,9 +272,8 @@ def _kept(folder: Path) -> dict[str, Record]:
 def _run_pictures(folder: Path, record: Record) -> Iterator[tuple[str, bytes]]:
     """Content and style as the run had them, where they are not the kit's, and still there."""
     try:
-        with Image.open(folder / record.folder / PICTURE) as picture:
-            width, height = picture.size
-    except OSError:
+        width, height = read_rgb(folder / record.folder / PICTURE).size
+    except StyletoolsError:
         return
     for role in ("content", "style"):
         told = record.text(role) or f"{folder.name}/{record.folder}/{role}.png"

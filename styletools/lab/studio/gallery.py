@@ -13,7 +13,7 @@ from PIL import Image
 
 from styletools._files import source_stem
 from styletools.errors import StyletoolsError
-from styletools.images import load_image, to_image
+from styletools.images import load_image, read_rgb, to_image
 from styletools.lab.compare import MEASURES, RULERS, SYMBOLS, row_of, unlike
 from styletools.lab.film import FILMS, save_film
 from styletools.lab.run import Run, short
@@ -149,9 +149,9 @@ class Gallery(ipywidgets.VBox):
 
     def _show_chosen(self, runs: list[Run]) -> None:
         last = runs[-1]
-        after = _read(last.picture)
+        after = read_rgb(last.picture)
         if len(runs) == 2:
-            before, labels = _read(runs[0].picture), ("A", "B")
+            before, labels = read_rgb(runs[0].picture), ("A", "B")
         else:
             before, labels = _content(last, after)
         self.viewer.before_label, self.viewer.after_label = labels
@@ -228,11 +228,6 @@ def _cell(name: str, value: Any) -> str:
         return _stem(value)
     digits = 2 if name in MEASURES else 1
     return f"{value:.{digits}f}" if name in (*MEASURES, "seconds") else short(value)
-
-
-def _read(path: Path) -> Image.Image:
-    with Image.open(path) as picture:
-        return picture.convert("RGB")
 
 
 def _content(run: Run, picture: Image.Image) -> tuple[Image.Image, tuple[str, str]]:

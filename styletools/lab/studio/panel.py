@@ -8,12 +8,11 @@ from weakref import WeakSet
 
 import ipywidgets
 from anywidget import AnyWidget
-from PIL import Image
 from torch import Tensor
 
 from styletools.config import FAST, TransferConfig
 from styletools.errors import StyletoolsError
-from styletools.images import bundled, load_image, to_image
+from styletools.images import bundled, load_image, read_rgb, to_image
 from styletools.lab.run import Run
 from styletools.lab.store import LARGEST, RunStore
 from styletools.lab.studio.chooser import STATIC, UPLOADS, PictureChooser, jpeg
@@ -249,8 +248,7 @@ class Studio(ipywidgets.VBox):
         self._follow(text, step / config.steps)
 
     def _show_run(self, run: Run) -> None:
-        with Image.open(run.picture) as picture:
-            after = picture.convert("RGB")
+        after = read_rgb(run.picture)
         after.thumbnail((VIEWED, VIEWED))
         before = to_image(load_image(run.content, VIEWED))
         self.viewer.aspect = after.width / after.height
