@@ -171,26 +171,25 @@ def _fill(
     for place, row in enumerate(known):
         for key in find(row):
             rows_of[key].add(place)
-    claimed = Counter(_by(entry) for entry in roster.values())
+    entries = {student: Entry(student) for student in totals} | dict(roster)
+    claimed = Counter(place for entry in entries.values() for place in rows_of[_by(entry)])
     pages: dict[str, Path] = {}
-    taken: dict[int, str] = {}
+    taken: set[int] = set()
     for student in sorted(totals):
-        entry = roster.get(student, Entry(student))
-        trouble = _trouble(entry, totals[student], rows_of[_by(entry)], claimed[_by(entry)])
+        entry = entries[student]
+        rows = rows_of[_by(entry)]
+        trouble = _trouble(entry, totals[student], rows, max((claimed[p] for p in rows), default=0))
         if trouble:
             returned.listed.append(f"{student}: {trouble}")
             continue
-        (place,) = rows_of[_by(entry)]
-        if place in taken:
-            returned.listed.append(f"{student}: {taken[place]} has the same row; neither is sure.")
-            continue
+        (place,) = rows
         if known[place].get("Grade can be changed", "").strip().lower() in ("no", "0"):
             returned.listed.append(f"{student}: {system.capitalize()} says that it is locked.")
             continue
         if sheet.rows[place + 1][target].strip().upper() == "EX":
             returned.listed.append(f"{student}: excused in Canvas; the cell is unchanged.")
             continue
-        taken[place] = student
+        taken.add(place)
         points = number((totals[student].points or 0.0) * factor)
         cell = points.replace(".", ",") if sheet.delimiter == ";" else points
         sheet.rows[place + 1][target] = cell
@@ -218,7 +217,7 @@ def _trouble(entry: Entry, total: Total, rows: set[int], claims: int) -> str:
     if len(rows) > 1:
         return f"in {len(rows)} rows of the export ({number_of}); enter the points there yourself."
     if claims > 1:
-        return f"{claims} hand-ins have {number_of}; enter the points there yourself."
+        return f"{claims} hand-ins have its row ({number_of}); enter the points there yourself."
     return ""
 
 

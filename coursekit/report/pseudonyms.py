@@ -69,7 +69,10 @@ class Pseudonyms:
         self.known = {row.pseudonym: row for row in _read(path)}
 
     def hide(self, handins: Iterable[Handin]) -> list[Handin]:
-        """Give each a pseudonym, the same as before where there is one, and save the key file."""
+        """Give each a pseudonym, the same as before where there is one, and save the key file.
+
+        Their notes can still name a student, until `without_names` has seen them.
+        """
         known = {(row.student, row.label): row.pseudonym for row in self.known.values()}
         hidden = []
         for handin in handins:
@@ -77,9 +80,7 @@ class Pseudonyms:
             self.known[pseudonym] = Known(
                 pseudonym, handin.student, handin.label, handin.id, handin.prefix
             )
-            plain = replace(handin, student=pseudonym, id="", prefix="")
-            notes = tuple(self._without(note, pseudonym) for note in handin.notes)
-            hidden.append(replace(plain, notes=notes))
+            hidden.append(replace(handin, student=pseudonym, id="", prefix=""))
         self._save()
         return sorted(hidden, key=lambda handin: handin.student)
 

@@ -184,6 +184,18 @@ def test_two_rows_of_one_number_are_listed(canvas, tmp_path):
     assert [row[5] for row in rows if row[1] == "1003"] == ["", ""]
 
 
+def test_two_hand_ins_of_one_row_are_listed_both(tmp_path):
+    for name, n in (("first_1003_90003", 3), ("second_1003_90004", 4), ("third_1005_90005", 5)):
+        save(tmp_path / "submissions" / f"{name}_02_gram.ipynb", own(n))
+    graded(tmp_path)
+    folder = tmp_path / "GRADES"
+    done = run("return", folder, "--canvas", canvas_export(tmp_path / "e.csv"), "--column", "Style")
+    for student in ("first", "second"):
+        assert f"{student}: 2 hand-ins have its row (number 1003)" in done.stderr
+    got = {row[1]: row[5] for row in table(folder / "returned" / "canvas.csv")}
+    assert (got["1003"], got["1005"]) == ("", "3.25")
+
+
 def test_a_number_is_not_taken_for_somebodys_login(canvas, tmp_path):
     def confuse(rows):
         for row in rows:
