@@ -58,8 +58,7 @@ def open_picture(file: BinaryIO) -> Image.Image:
 
             pillow_heif.register_heif_opener()
     plain.seek(0)
-    with warnings.catch_warnings():  # whoever calls has a limit of its own
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    with warnings.catch_warnings(action="ignore"):  # of broken EXIF; the limit is the caller's
         image = Image.open(plain)
     if profile:
         image.info["icc_profile"] = profile
@@ -208,7 +207,8 @@ def _inflated(kind: bytes, data: bytes, most: int) -> bytes:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        mark = image.getexif().get(ORIENTATION)
+        with warnings.catch_warnings(action="ignore"):
+            mark = image.getexif().get(ORIENTATION)
     except Exception:  # whatever broken EXIF makes Pillow raise; the pixels are whole
         return 1
     return mark if mark in TURNS else 1

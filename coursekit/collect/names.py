@@ -37,8 +37,14 @@ def one_line(text: str, longest: int = 300) -> str:
 
 def file_name(student: str) -> str:
     """A file's name without suffix, on every system; two students never get the same one."""
-    plain = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", student)).strip("._")
+    kept = (c if _is_of_a_name(c) else "_" for c in unicodedata.normalize("NFC", student))
+    plain = re.sub("__+", "_", "".join(kept)).strip("._")
     plain = plain[:LONGEST_NAME] or "student"
     if plain != student or RESERVED.match(plain) or HASHED.search(plain):
         plain += "-" + hashlib.sha256(student.encode("utf-8", "backslashreplace")).hexdigest()[:8]
     return plain
+
+
+def _is_of_a_name(character: str) -> bool:
+    """Letters with their marks (vowels of Hindi or Thai), digits, and three signs."""
+    return character.isalnum() or character in "_.-" or unicodedata.category(character)[0] == "M"

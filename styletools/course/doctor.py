@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 MIN_PYTHON = (3, 11)
+MIN_TORCH_ON_MPS = (2, 7)  # before it some results were wrong: pytorch/pytorch#145526
 MIN_DISK = 1_000_000_000  # bytes
 PACKAGES = (
     "torch", "torchvision", "numpy", "PIL", "safetensors", "matplotlib", "ipywidgets", "anywidget",
@@ -61,6 +62,13 @@ def _device() -> Result:
     from styletools.transfer import resolve_device
 
     device = resolve_device("auto")
+    found = tuple(map(int, torch.__version__.split(".")[:2]))
+    if device.type == "mps" and found < MIN_TORCH_ON_MPS:
+        needed = ".".join(map(str, MIN_TORCH_ON_MPS))
+        return False, (
+            f"PyTorch {torch.__version__}: Apple's GPU needs {needed} or later; "
+            "run `pip install -U torch torchvision`, or set device='cpu'"
+        )
     threads = torch.get_num_threads()
     value = float(torch.nn.functional.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 3, 3)))
     return value == 9, f"device {device.type}, {threads} threads, a convolution works"

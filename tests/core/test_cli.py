@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 from support.options import commands
@@ -180,6 +181,15 @@ def test_doctor_reports_each_requirement(run, monkeypatch):
     assert "the kit needs 9.0 or later" in ill.output
     assert "no_such_package does not import" in ill.output
     assert ill.output.count("[FAIL]") == 3
+
+
+@pytest.mark.parametrize(("version", "ok"), [("2.6.0", False), ("2.7.1", True), ("2.14.0", True)])
+def test_doctor_knows_the_least_torch_for_apples_gpu(monkeypatch, version, ok):
+    monkeypatch.setattr(transfer, "resolve_device", lambda name: torch.device("mps"))
+    monkeypatch.setattr(torch, "__version__", version)
+    found, text = doctor._device()
+    assert found is ok, text
+    assert ok or "Apple's GPU needs 2.7 or later; run `pip install -U torch" in text
 
 
 def test_help_does_not_wait_for_torch():

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import threading
+import warnings
 import zlib
 
 import numpy as np
@@ -189,6 +190,16 @@ def test_camera_orientation_is_honoured(tmp_path):
     tensor = load_image(tmp_path / "turned.png")
     assert tensor.shape[-2:] == (40, 20)
     assert to_image(tensor).getpixel((10, 5)) == RED  # left became top
+
+
+def test_of_broken_exif_nothing_is_heard(tmp_path):
+    exif = Image.Exif()
+    exif[0x010E], exif[0x0112] = "a description of some length", 6
+    picture(size=(48, 32)).save(tmp_path / "a.jpg", exif=exif.tobytes()[:40])
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        load_image(tmp_path / "a.jpg")
+    assert [str(one.message) for one in heard] == []
 
 
 def test_png_carries_its_configuration(tmp_path):

@@ -5,8 +5,10 @@ import dataclasses
 import datetime
 import io
 import json
+import os
 import re
 import shutil
+import time
 import warnings
 import zipfile
 from pathlib import Path
@@ -394,6 +396,18 @@ def test_notebooks_go_along_unchanged(packed, complete):
         assert (packed / name).read_bytes() == (complete / name).read_bytes()
 
 
+def test_files_in_it_have_the_notebooks_dates(complete, tmp_path):
+    folder = shutil.copytree(complete, tmp_path / "work")
+    for day, lesson in enumerate(notebooks.LESSONS):
+        at = time.mktime((2026, 11, 10 + day, 12, 0, 0, 0, 0, -1))
+        os.utime(folder / f"{lesson}.ipynb", (at, at))
+    handin.submit(AUTHOR, folder)
+    with zipfile.ZipFile(folder / "submission.zip") as archive:
+        days = {Path(one.filename).name: one.date_time[:3] for one in archive.infolist()}
+    assert days["01_layers.ipynb"] == (2026, 11, 10)
+    assert days["04_tuning.ipynb"] == days["report.html"] == (2026, 11, 13)
+
+
 def test_report_holds_all_that_the_assignment_asks_for(packed):
     page = (packed / "report.html").read_text("utf-8")
     plain = re.sub(r"<[^>]*>", "", page)
@@ -461,6 +475,9 @@ def test_broken_picture_is_left_out(folder):
         (handin.Author("../../etc", "..", "", "", ""), "etc"),
         (handin.Author("ML", "Anna-Lena Groß", "", "", ""), "ML_Anna-Lena_Gross"),
         (handin.Author("ML", "王小明", "", "", ""), "ML_王小明"),
+        (handin.Author("ML", "आदित्य शर्मा", "", "", ""), "ML_आदित्य_शर्मा"),
+        (handin.Author("ML", "สมชาย ใจดี", "", "", ""), "ML_สมชาย_ใจดี"),
+        (handin.Author("ML", "Андрей", "", "", ""), "ML_Андрей"),
         (handin.Author("/", "\\", "", "", ""), "submission"),
     ],
 )

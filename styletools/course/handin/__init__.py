@@ -25,7 +25,7 @@ from styletools.course.todos import TODOS, WRITTEN
 
 __all__ = ["TODOS", "WRITTEN", "Author", "Problem", "check", "submit"]
 
-ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the same input gives the same file
+FIRST_DATE = (1980, 1, 1, 0, 0, 0)  # that a ZIP file can hold
 RUNS_FOLDER = "runs"  # beside the notebooks, as in lesson 04
 LARGEST_FILE = 25_000_000  # bytes of a picture that goes along
 
@@ -171,7 +171,7 @@ def _unnamed(author: Author) -> Iterator[Problem]:
 
 
 def _pack(report: Report, work: Work, reports: dict[str, bytes]) -> bytes:
-    """The ZIP file: one folder, its files sorted, no times in it."""
+    """The ZIP file: one folder, its files sorted; all else has the newest notebook's date."""
     files = dict(reports)
     for path in [*(notebook.path for notebook in work.notebooks.values()), *work.others]:
         files[path.name] = path.read_bytes()
@@ -188,10 +188,13 @@ def _pack(report: Report, work: Work, reports: dict[str, bytes]) -> bytes:
         files[f"images/report/{name}"] = picture.data
     files["README.md"] = _readme(report, sorted(files)).encode()
     root = _folder_name(report.author)
+    saved = {book.path.name: book.path.stat().st_mtime for book in work.notebooks.values()}
+    newest = max(saved.values(), default=0.0)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
-            entry = zipfile.ZipInfo(f"{root}/{name}", ZIP_DATE)
+            date = time.localtime(saved.get(name, newest))[:6]
+            entry = zipfile.ZipInfo(f"{root}/{name}", max(date, FIRST_DATE))
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, files[name])
@@ -222,14 +225,18 @@ kit (`pip install -e .` in its folder) and open them in JupyterLab.
 
 
 def _folder_name(author: Author) -> str:
-    """COURSE_First_Last, in letters that every system can unpack."""
+    """COURSE_First_Last: Latin letters without accents, all others as they are written."""
     parts = [author.course.replace(" ", "-"), *author.author.split()]
-    names = []
-    for part in parts:
-        plain = unicodedata.normalize("NFKD", part.replace("ß", "ss"))
-        plain = "".join(c for c in plain if not unicodedata.combining(c))
-        names.append(re.sub(r"[^\w-]+", "", plain).strip("-_"))
-    return "_".join(filter(None, names))[:80] or "submission"
+    names = ["".join(_plain(c) for c in unicodedata.normalize("NFC", part)) for part in parts]
+    return "_".join(filter(None, (name.strip("-_") for name in names)))[:80] or "submission"
+
+
+def _plain(character: str) -> str:
+    """A letter as a file's name can hold it; nothing for other signs."""
+    base = unicodedata.normalize("NFKD", character.replace("ß", "ss"))
+    letters = "".join(c for c in base if c.isascii() and (c.isalnum() or c in "-_"))
+    own = character.isalnum() or unicodedata.category(character)[0] == "M"  # vowels of Hindi, Thai
+    return letters or (character if own and not character.isascii() else "")
 
 
 def _is_picture(path: Path) -> bool:
