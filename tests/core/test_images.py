@@ -21,7 +21,15 @@ from support.pictures import LONG_TEXT, chunk, with_chunks
 
 from styletools import images
 from styletools.errors import ImageError
-from styletools.images import bundled, load_image, normalise, read_config, save_image, to_image
+from styletools.images import (
+    bundled,
+    load_image,
+    normalise,
+    read_config,
+    read_rgb,
+    save_image,
+    to_image,
+)  # fmt: skip
 
 RED, HALF_RED_ON_WHITE = (255, 0, 0), (255, 127, 127)
 
@@ -309,11 +317,22 @@ def test_an_error_has_a_code_that_survives_a_process(tmp_path, make, code):
     assert pickle.loads(pickle.dumps(caught.value)).code == code
 
 
+def test_a_picture_is_read_in_its_own_size(tmp_path):
+    image = Image.effect_noise((900, 30), 90).convert("RGB")
+    image.save(tmp_path / "a.png")
+    assert read_rgb(tmp_path / "a.png").tobytes() == image.tobytes()
+    with pytest.raises(ImageError, match="does not exist"):
+        read_rgb(tmp_path / "gone.png")
+
+
 def test_bad_tensors_and_names(tmp_path):
     with pytest.raises(ImageError, match=r"is \(1, 3, H, W\); this one is \(2, 3, 16, 16\)"):
         to_image(torch.zeros(2, 3, 16, 16))
     with pytest.raises(ImageError, match="NaN or infinity"):
         to_image(torch.full((1, 3, 16, 16), torch.nan))
+    for wrong in (torch.zeros(1, 3, 16, 16, dtype=torch.uint8), np.zeros((3, 16, 16))):
+        with pytest.raises(ImageError, match=r"holds floats, .* this is (torch.uint8|ndarray)"):
+            to_image(wrong)
     with pytest.raises(ImageError, match=r"no picture format has the suffix '\.xyz'"):
         save_image(picture(), tmp_path / "a.xyz")
     with pytest.raises(ImageError, match="carries no configuration"):

@@ -47,6 +47,14 @@ def test_gram_takes_one_image():
         losses.gram_matrix(torch.zeros(2, 3, 4, 4))
 
 
+@pytest.mark.parametrize("wrong", [torch.zeros(1, 3, 4, 4, dtype=torch.complex64), [[1.0]]])
+def test_losses_take_tensors_of_real_numbers(wrong):
+    message = r"tensors of real numbers; got (torch\.complex64|list)"
+    for call in (losses.gram_matrix, lambda x: losses.content_loss(x, x)):
+        with pytest.raises(ConfigError, match=message):
+            call(wrong)
+
+
 def test_content_loss_formulas(features):
     difference = flat(features[0]) - flat(features[1])
     course = losses.content_loss(features[0], features[1])

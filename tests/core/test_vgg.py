@@ -136,6 +136,9 @@ def test_normalised_filters_have_mean_one_and_compute_the_same():
         (lambda m, x: get_features(x, m, {0: "conv1_1"}), ConfigError, "Layer 0 is not"),
         (lambda m, x: m(x[0]), ImageError, r"\(1, 3, H, W\); this one is \(3, 40, 33\)"),
         (lambda m, x: m(x[:, :, :8]), ImageError, "33×8 pixels; give 16×16 or more"),
+        (lambda m, x: m((255 * x).byte()), ImageError, "floats .* this is torch.uint8"),
+        (lambda m, x: get_features(x.numpy(), m), ImageError, "floats .* this is ndarray"),
+        (lambda m, x: m(x.to("meta")), ImageError, r"is on meta, .*: image.to\('cpu'\)"),
         (lambda m, x: normalise_filters(m, []), ConfigError, "one or more calibration pictures"),
     ],
 )
@@ -147,3 +150,10 @@ def test_wrong_input(weights, image, call, error, message):
 def test_full_width_without_weights():
     model = VGG19Features(["conv5_4"])
     assert [m.out_channels for m in model if isinstance(m, nn.Conv2d)] == list(vgg.FULL_WIDTHS)
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16])
+def test_floats_of_another_precision_are_taken(weights, image, kind):
+    model = VGG19Features(["conv3_1"], weights)
+    expected = model(image.to(kind).float())["conv3_1"]
+    assert torch.equal(model(image.to(kind))["conv3_1"], expected)
