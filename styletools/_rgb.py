@@ -102,10 +102,9 @@ def to_rgb(image: Image.Image, size: tuple[int, int] | None = None) -> Image.Ima
 def to_alpha(image: Image.Image, size: tuple[int, int] | None = None) -> Image.Image:
     """How opaque each pixel is, as an image of mode L; the arguments are `to_rgb`'s."""
     image.load()
-    part = _levels(image)(image) if _is_deep(image) else image
-    if not part.has_transparency_data:
+    if not image.has_transparency_data:
         return Image.new("L", size or upright_size(image), 255)
-    alpha = (part if part.mode == "LA" else part.convert("RGBA")).getchannel("A")
+    alpha = (image if image.mode == "LA" else image.convert("RGBA")).getchannel("A")
     return _brought_to(alpha, _orientation(image), size or upright_size(image))
 
 
@@ -114,10 +113,6 @@ def _brought_to(part: Image.Image, turn: int, size: tuple[int, int]) -> Image.Im
     if turn in TURNS:
         part = part.transpose(TURNS[turn])
     return part if part.size == size else part.resize(size, Image.Resampling.LANCZOS)
-
-
-def _is_deep(image: Image.Image) -> bool:
-    return image.mode == "F" or image.mode.startswith("I")
 
 
 def to_levels(values: np.ndarray, white: float) -> np.ndarray:
@@ -228,7 +223,7 @@ def _reduced(image: Image.Image, convert: Convert, factor: int) -> Image.Image:
 def _converter(image: Image.Image) -> Convert:
     """What makes a part of this picture RGB."""
     profile = _profile_transform(image.info.get("icc_profile"), image.mode)
-    levels = _levels(image) if _is_deep(image) else None
+    levels = _levels(image) if image.mode == "F" or image.mode.startswith("I") else None
 
     def convert(part: Image.Image) -> Image.Image:
         part = levels(part) if levels else part
