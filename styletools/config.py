@@ -63,9 +63,16 @@ CONVENTIONS = ("course", "paper")
 POOLINGS = ("max", "avg")
 PRECISIONS = ("auto", "float32", "bfloat16")
 COLOUR_MODES = ("style", "match", "luminance")
-LATER_SETTINGS = {
-    "clamp": False, "normalise_filters": False, "picture_tolerance": 0.0, "colour": "style",
-    "transparency": False,
+STYLE_DISTANCES = ("gram", "moments", "wasserstein", "balanced")
+CONTROLS: dict[str, Any] = {
+    "colour": "style", "style_scale": None, "style_distance": "gram", "more_styles": {},
+    "style_share": 1.0, "content_masks": [], "style_masks": [],
+}  # fmt: skip
+"""The settings of docs/control.md, as they are where a run uses none of them."""
+
+LATER_SETTINGS: dict[str, Any] = {
+    "clamp": False, "normalise_filters": False, "picture_tolerance": 0.0,
+    "transparency": False, **CONTROLS,
 }  # fmt: skip
 """Settings that came later, as runs from before them were: those keep their keys."""
 
@@ -104,6 +111,28 @@ class TransferConfig:
         "style",
         "Whose colours: style; match: the style is first given the photograph's mean and "
         "covariance of colours; luminance: only brightness is painted (Gatys et al. 2017).",
+    )
+    style_scale: float | None = _setting(
+        None,
+        "Keep the style's own shape, its longest side so many times the content's (never "
+        "enlarged). Unset: stretched to the content's size, as in the assignment.",
+    )
+    style_distance: str = _setting(
+        "gram",
+        "What makes two styles alike in a layer: gram, balanced (as strong for every style), "
+        "moments or wasserstein. docs/control.md: their formulas, and style weights that fit.",
+    )
+    more_styles: Mapping[str, float] = _setting(
+        {}, "Other style pictures beside STYLE, with their shares: {path or address: share}."
+    )
+    style_share: float = _setting(
+        1.0, "Share of STYLE itself beside `more_styles`; all shares are divided by their sum."
+    )
+    content_masks: tuple[str, ...] = _setting(
+        (), "Where each style is painted, STYLE first: pictures, white: there, black: not there."
+    )
+    style_masks: tuple[str, ...] = _setting(
+        (), "Which part of each style picture is taken, STYLE first: white: taken, black: not."
     )
     steps: int = _setting(BASE["steps"], "Evaluations of the loss and its gradient.")
     optimizer: str = _setting("adam", "adam, or lbfgs: the paper's, far fewer steps.")
@@ -150,7 +179,8 @@ class TransferConfig:
     )
     max_memory: float | None = _setting(
         None,
-        "GiB that the run may take; a large picture then takes a third longer. Unset: no limit.",
+        "GiB that the run may take; a large picture then takes a third longer, a very large one is "
+        "taken in tiles. Unset: no limit.",
     )
     device: str = _setting("auto", "auto (CUDA, then MPS, then CPU), cuda, mps or cpu.")
 
@@ -170,6 +200,8 @@ class TransferConfig:
         _check_choice("precision", self.precision, PRECISIONS)
         _check_choice("convention", self.convention, CONVENTIONS)
         _check_choice("colour", self.colour, COLOUR_MODES)
+        _check_choice("style_distance", self.style_distance, STYLE_DISTANCES)
+        self._check_styles()
         _check_choice("clamp", self.clamp, (False, True))
         _check_choice("transparency", self.transparency, (False, True))
         if self.save_every is not None:
@@ -189,6 +221,40 @@ class TransferConfig:
                 "Content weight and style weight are both 0, so nothing would be optimised; "
                 "give content_weight, or style_weight and one of style_weights, more than 0."
             )
+
+    def _check_styles(self) -> None:
+        if self.style_scale is not None:
+            _check_number("style_scale", self.style_scale, low=0.0, open_low=True, high=100.0)
+        if not isinstance(self.more_styles, Mapping):
+            raise ConfigError(
+                f"more_styles is {self.more_styles!r}; give a dict such as {{'painting.jpg': 0.5}}."
+            )
+        for picture, share in self.more_styles.items():
+            _check_number(f"more_styles[{picture!r}]", share, low=0.0)
+        _check_number("style_share", self.style_share, low=0.0)
+        if not any((self.style_share, *self.more_styles.values())):
+            raise ConfigError(
+                "style_share and all shares of more_styles are 0, so there is no style; give one "
+                "of them more than 0."
+            )
+        object.__setattr__(self, "more_styles", {p: float(w) for p, w in self.more_styles.items()})
+        styles = 1 + len(self.more_styles)
+        for name in ("content_masks", "style_masks"):
+            masks = getattr(self, name)
+            if isinstance(masks, str) or not all(isinstance(mask, str) and mask for mask in masks):
+                raise ConfigError(f"{name} is {masks!r}; give a list of paths: one for each style.")
+            if len(masks) not in (0, styles):
+                raise ConfigError(
+                    f"{name} has {len(masks)} pictures, but there are {styles} styles; give one "
+                    "for each style, STYLE first and then more_styles, or none."
+                )
+            object.__setattr__(self, name, tuple(masks))
+
+    @property
+    def controls(self) -> dict[str, Any]:
+        """Those of the `CONTROLS` that these settings use."""
+        settings = self.to_dict()
+        return {n: settings[n] for n, unused in CONTROLS.items() if settings[n] != unused}
 
     @property
     def may_end_early(self) -> bool:
@@ -216,6 +282,24 @@ class TransferConfig:
         """The reverse of `to_dict`, also of one that was written before the `LATER_SETTINGS`."""
         _check_names(settings)
         return cls(**{**LATER_SETTINGS, **settings})
+
+
+def read_shares(text: str) -> dict[str, float]:
+    """`more_styles` as a person writes it: "painting.jpg=1, print.jpg=0.5".
+
+    Raises:
+        ConfigError: a picture has no number.
+    """
+    try:
+        pairs = [pair.rpartition("=") for pair in text.split(",") if pair.strip()]
+        return {picture.strip(): float(share) for picture, _, share in pairs}
+    except ValueError:
+        raise ConfigError(f"more_styles is {text!r}; write painting.jpg=1,print.jpg=0.5") from None
+
+
+def read_paths(text: str) -> tuple[str, ...]:
+    """Masks as a person writes them: "sky.png, ground.png"."""
+    return tuple(path.strip() for path in text.split(",") if path.strip())
 
 
 def check_layers(names: object) -> None:

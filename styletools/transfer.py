@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from styletools.backbones import Backbone, load_backbone
-from styletools.config import STARTS, TransferConfig
+from styletools.config import TransferConfig
 from styletools.engine.checkpoint import (
     Checkpoint,
     Ended,
@@ -19,13 +19,13 @@ from styletools.engine.checkpoint import (
     Row,
     identity_of,
     key_of,
-    picture_sha256,
     saved_precision,
 )
 from styletools.engine.colour import prepare, recolour
 from styletools.engine.memory import plan_memory
 from styletools.engine.objective import Objective
 from styletools.engine.optimisers import OPTIMISERS
+from styletools.engine.pictures import load_pictures
 from styletools.engine.precision import (
     describe_environment,
     network_for,
@@ -33,8 +33,9 @@ from styletools.engine.precision import (
     resolve_precision,
 )
 from styletools.engine.schedule import Schedule, interrupts
-from styletools.errors import ImageError, StyletoolsError
-from styletools.images import Source, load_image
+from styletools.engine.tiles import TiledObjective
+from styletools.errors import StyletoolsError
+from styletools.images import Source
 from styletools.vgg import VGG19Features
 
 __all__ = [
@@ -118,7 +119,8 @@ def stylize(
     Args:
         content: a picture as in `load_image`, or its tensor (1, 3, H, W), normalised; with
             `transparency` its tensor may be (1, 4, H, W).
-        style: likewise; a picture is resized to the content's size, a tensor taken as it is.
+        style: likewise; a picture is resized to the content's size, unless `style_scale` says
+            otherwise; a tensor is taken as it is.
         config: the settings; None takes the assignment's.
         callback: called after each evaluation; returning True stops the run.
         checkpoint: a file that is written every ten seconds and at a stop. Where it exists, the
@@ -135,13 +137,13 @@ def stylize(
     """
     place = Path(checkpoint) if checkpoint is not None else None
     config, backbone, device = _resolve(config, backbone, place)
-    content, style, start = _load_pictures(content, style, config)
-    kept = Checkpoint(place, _identity(config, content, style, start, backbone))
-    photograph, alpha = content[:, :3], content[:, 3:].cpu()  # (1, 3, H, W), (1, 0 or 1, H, W)
-    content, style, start = prepare(photograph, style, start, config)
-    plan = plan_memory(config, backbone, (content.shape[-2], content.shape[-1]))
-    content, style, start = (picture.to(device) for picture in (content, style, start))
-    schedule = Schedule(content, style, start, config, plan.exact_ending)
+    pictures = load_pictures(content, style, config)
+    kept = Checkpoint(place, identity_of(config.to_dict(), pictures.hashes(), backbone.sha256))
+    photograph, alpha = pictures.content[:, :3], pictures.content[:, 3:].cpu()  # 3; 0 or 1 channel
+    pictures = pictures._replace(content=photograph)
+    plan = plan_memory(config, backbone, (photograph.shape[-2], photograph.shape[-1]))
+    pictures = prepare(pictures, config).map(lambda picture: picture.to(device))
+    schedule = Schedule(pictures, config, plan.exact_ending)
     state = kept.load(device) or schedule.begin()
     optimiser = OPTIMISERS[config.optimizer](state, config)
     started = time.monotonic() - state.seconds
@@ -154,8 +156,10 @@ def stylize(
     def objective(level: int, precision: str) -> Objective:
         # The few last steps in float32 may be slower, and should not double the memory.
         saving = plan.saving or precision != config.precision
-        content, style = schedule.contents[level], schedule.styles[level]
-        return Objective(model(precision), content, style, config, saving)
+        content, styles, _ = schedule.levels[level]
+        if plan.tile and max(content.shape) > plan.tile:
+            return TiledObjective(model(precision), content, styles, config, saving, plan.tile)
+        return Objective(model(precision), content, styles, config, saving)
 
     def finished(image: Tensor) -> Tensor:
         return recolour(image, photograph) if config.colour == "luminance" else image
@@ -212,8 +216,8 @@ def run_key(
         64 hexadecimal digits.
     """
     config, backbone, _ = _resolve(config, backbone)
-    identity = _identity(config, *_load_pictures(content, style, config), backbone)
-    return key_of(identity, config.steps)
+    hashes = load_pictures(content, style, config).hashes()
+    return key_of(identity_of(config.to_dict(), hashes, backbone.sha256), config.steps)
 
 
 def _resolve(
@@ -234,53 +238,3 @@ def _resolve(
     precision = saved_precision(checkpoint) if config.precision == "auto" else None
     precision = precision or resolve_precision(config, backbone, device)
     return config.replace(precision=precision), backbone, device
-
-
-def _load_pictures(
-    content: Source | Tensor, style: Source | Tensor, config: TransferConfig
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Content, style and the picture to start from, each (1, 3, H, W)."""
-    if isinstance(content, Tensor):
-        content = _as_float32("content", content, 4 if config.transparency else 3)
-    else:
-        content = load_image(content, config.max_size, transparency=config.transparency)
-    opaque, size = content[:, :3], (content.shape[-2], content.shape[-1])
-    if isinstance(style, Tensor):
-        style = _as_float32("style", style)
-    else:
-        style = load_image(style, size=size)
-    if config.start == "noise":
-        generator = torch.Generator().manual_seed(config.seed)
-        start = torch.randn(opaque.shape, generator=generator)
-    elif config.start in STARTS:
-        start = opaque if config.start == "content" else style
-    else:
-        start = load_image(config.start, size=size)
-    if start.shape != opaque.shape:
-        raise ImageError(
-            f"The run starts from {config.start}, {tuple(start.shape)}, but the content is "
-            f"{tuple(opaque.shape)}; load it with size={size}."
-        )
-    for name, picture in (("content", content), ("style", style)):
-        if not torch.isfinite(picture).all():
-            raise ImageError(f"The {name} holds NaN or infinity, so it is no picture.")
-    return content.detach(), style.detach(), start.detach()
-
-
-def _as_float32(name: str, picture: Tensor, channels: int = 3) -> Tensor:
-    """The picture of a caller, whose floats may be of another precision."""
-    known = picture.dim() == 4 and picture.shape[:2] in ((1, 3), (1, channels))
-    if not known or not picture.is_floating_point():
-        raise ImageError(
-            f"The {name} is a tensor {tuple(picture.shape)} of {picture.dtype}; give floats "
-            "(1, 3, H, W), normalised, as load_image makes them."
-        )
-    return picture.float()
-
-
-def _identity(
-    config: TransferConfig, content: Tensor, style: Tensor, start: Tensor, backbone: Backbone
-) -> dict[str, Any]:
-    pictures = {"content": content, "style": style, "start": start}
-    hashes = {name: picture_sha256(picture) for name, picture in pictures.items()}
-    return identity_of(config.to_dict(), hashes, backbone.sha256)

@@ -36,9 +36,9 @@ from styletools.course.handin.runs import (
     Record,
     RunError,
 )
+from styletools.engine.checkpoint import picture_sha256
 from styletools.errors import StyletoolsError
 from styletools.images import MIN_SIDE, bundled, load_image, to_tensor
-from styletools.transfer import picture_sha256
 
 LESSON = "04_tuning"
 MOST_RUNS = 500  # whose descriptions are read
@@ -273,7 +273,9 @@ def _measured(
         return
     backbone = backbone_of(run.record)
     content, style = (tensors.of(run.sources[role], run.size) for role in ("content", "style"))
-    if isinstance(backbone, str):
+    if used := run.record.config.controls:
+        run.doubt = f"it uses {', '.join(used)}, which are not computed again"
+    elif isinstance(backbone, str):
         run.doubt = backbone
     elif isinstance(content, str):
         run.doubt = f"of the content, {content}"

@@ -26,7 +26,10 @@ from styletools.config import (
     POOLINGS,
     PRECISIONS,
     PRESETS,
+    STYLE_DISTANCES,
     TransferConfig,
+    read_paths,
+    read_shares,
 )
 from styletools.errors import LESS_MEMORY, StyletoolsError, is_out_of_memory
 
@@ -41,7 +44,11 @@ Exit codes:
 """
 CHOICES = {
     "optimizer": OPTIMIZERS, "convention": CONVENTIONS, "pooling": POOLINGS,
-    "precision": PRECISIONS, "colour": COLOUR_MODES,
+    "precision": PRECISIONS, "colour": COLOUR_MODES, "style_distance": STYLE_DISTANCES,
+}  # fmt: skip
+METAVARS = {
+    "style_weights": "LAYER=W,…", "content_layers": "LAYER,…", "more_styles": "PICTURE=SHARE,…",
+    "content_masks": "PICTURE,…", "style_masks": "PICTURE,…",
 }  # fmt: skip
 LEAST_MEMORY = 4 * 2**30  # bytes of address space, with PyTorch's CUDA libraries
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
@@ -117,7 +124,7 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
         kind: Any = _plain_type(setting)
         if name in CHOICES:
             kind = click.Choice(CHOICES[name])
-        metavar = {"style_weights": "LAYER=W,…", "content_layers": "LAYER,…"}.get(name)
+        metavar = METAVARS.get(name)
         option = "--" + name.replace("_", "-")
         if kind is bool:
             option = f"{option}/--no-{name}"
@@ -323,8 +330,11 @@ def _what_to_do(
     given = {name: value for name, value in settings.items() if value is not None}
     if "style_weights" in given:
         given["style_weights"] = _parse_weights(given["style_weights"])
-    if "content_layers" in given:
-        given["content_layers"] = tuple(given["content_layers"].split(","))
+    if "more_styles" in given:
+        given["more_styles"] = read_shares(given["more_styles"])
+    for name in ("content_layers", "content_masks", "style_masks"):
+        if name in given:
+            given[name] = read_paths(given[name])
     return content, style, config.replace(**given)
 
 

@@ -207,18 +207,20 @@ def key_of(identity: Mapping[str, Any], steps: int) -> str:
 
 
 def identity_of(
-    settings: Mapping[str, Any], pictures: Mapping[str, str], backbone: str
+    settings: Mapping[str, Any], pictures: Mapping[str, Any], backbone: str
 ) -> dict[str, Any]:
     """What makes two runs the same: pictures, weights, and settings but for steps and machine.
 
     Args:
         settings: `TransferConfig.to_dict()`, as they were resolved.
-        pictures: {"content", "style" and "start": `picture_sha256` of it}.
+        pictures: {"content", "style" and "start": `picture_sha256` of it}, and what the run has of
+            other styles and masks.
         backbone: SHA-256 of the weights' file.
     """
-    # The pictures and the weights themselves stand for the last four.
+    # The pictures and the weights themselves stand for all but the first four.
     left_out = (
         "steps", "device", "max_memory", "save_every", "backbone", "max_size", "start", "seed",
+        "more_styles", "content_masks", "style_masks",
     )  # fmt: skip
     identity = {
         name: value

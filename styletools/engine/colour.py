@@ -8,24 +8,27 @@ import torch
 from torch import Tensor
 
 from styletools.config import TransferConfig
+from styletools.engine.pictures import RunPictures
 from styletools.images import denormalise, normalise, shrink_to
 
 LUMA = (0.299, 0.587, 0.114)  # Y of YIQ: the brightness of R, G and B
-LEAST_VARIANCE = 1 / (12 * 255**2)  # what rounding to 8 bits gives: less than that is no colour
+_LEAST_VARIANCE = 1 / (12 * 255**2)  # what rounding to 8 bits gives: less than that is no colour
 
 
-def prepare(
-    content: Tensor, style: Tensor, start: Tensor, config: TransferConfig
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Content, style and start, each (1, 3, H, W), as `config.colour` has the network see them."""
-    if config.colour == "match":
-        matched = match_colours(style, content)
-        return content, matched, matched if config.start == "style" else start
-    if config.colour == "luminance":
-        matched = match_luminance(style, content)
-        start = matched if config.start == "style" else luminance(start)
-        return luminance(content), matched, start
-    return content, style, start
+def prepare(pictures: RunPictures, config: TransferConfig) -> RunPictures:
+    """Content, styles and start as `config.colour` has the network see them."""
+    if config.colour == "style":
+        return pictures
+    content, styles, start = pictures
+    change = match_colours if config.colour == "match" else match_luminance
+    styles = [style._replace(picture=change(style.picture, content)) for style in styles]
+    if config.start == "style":
+        start = change(start, content)
+    elif config.colour == "luminance":
+        start = luminance(start)
+    return RunPictures(
+        luminance(content) if config.colour == "luminance" else content, styles, start
+    )
 
 
 def match_colours(style: Tensor, content: Tensor) -> Tensor:
@@ -102,5 +105,5 @@ def _statistics(picture: Tensor) -> tuple[Tensor, Tensor]:
 def _power(covariance: Tensor, exponent: float) -> Tensor:
     """Σ to a power, in the directions in which the colours vary."""
     values, vectors = torch.linalg.eigh(covariance.double())
-    powers = torch.where(values > LEAST_VARIANCE, values.clamp(min=1e-30) ** exponent, 0.0)
+    powers = torch.where(values > _LEAST_VARIANCE, values.clamp(min=1e-30) ** exponent, 0.0)
     return vectors @ torch.diag(powers) @ vectors.T

@@ -17,7 +17,7 @@ def lean_gram(features: Tensor) -> Tensor:
         features: (1, C, h, w), best as channels_last.
 
     Returns:
-        (C, C), float32.
+        (C, C), float32, or float64 for float64 features.
     """
     gram: Tensor = _LeanGram.apply(features)
     return gram
@@ -27,7 +27,7 @@ class _LeanGram(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, features: Tensor) -> Tensor:
         context.save_for_backward(features)
-        precise = _rows(features).float()
+        precise = _rows(features).to(torch.promote_types(features.dtype, torch.float32))
         return precise.T @ precise
 
     @staticmethod

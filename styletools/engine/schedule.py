@@ -10,7 +10,8 @@ from torch import Tensor
 from styletools.config import TransferConfig
 from styletools.engine.checkpoint import Ended, State
 from styletools.engine.optimisers import LBFGS, Adam, PhaseOver, in_range
-from styletools.images import denormalise, enlarge, shrink
+from styletools.engine.pictures import GuidedStyle, RunPictures
+from styletools.images import MIN_SIDE, denormalise, enlarge, shrink
 
 MAX_GAIN = 4.0  # of a picture's detail: a blurred photograph's noise should not become visible
 MIN_LEVEL_SIDE = 48  # pixels; in smaller pictures the deep layers see nothing but the border
@@ -27,33 +28,25 @@ class Schedule:
     or when L-BFGS finds no lower loss; in a low precision the same size then goes on in float32.
 
     Args:
-        content: (1, 3, H, W), normalised.
-        style: likewise.
-        start: the picture to start from, (1, 3, H, W).
+        pictures: content, styles and start at the full size.
         config: the settings, with their precision resolved.
         exact_ending: whether a low precision ends with a few steps in float32.
 
     Attributes:
-        contents, styles, starts: the pictures at each size, smallest first.
+        levels: the pictures at each size, smallest first.
     """
 
     def __init__(
-        self,
-        content: Tensor,
-        style: Tensor,
-        start: Tensor,
-        config: TransferConfig,
-        exact_ending: bool = True,
+        self, pictures: RunPictures, config: TransferConfig, exact_ending: bool = True
     ) -> None:
         self.config, self.exact_ending = config, exact_ending
-        self.contents, self.styles, self.starts = (
-            _levels(picture, min(content.shape[-2:]), config) for picture in (content, style, start)
-        )
-        self._details = _details(self.starts, self.styles, config)
+        self.levels = _levels(pictures, config)
+        starts = [level.start for level in self.levels]
+        self._details = _details(starts, [level.styles[0] for level in self.levels], config)
 
     def begin(self) -> State:
         """The state before the first step."""
-        start = self.starts[0].contiguous()
+        start = self.levels[0].start.contiguous()
         return State(
             start.clone().requires_grad_(True), start.clone(), precision=self.config.precision
         )
@@ -149,17 +142,21 @@ class Schedule:
         return self.exact_ending and state.precision != "float32"
 
 
-def _levels(picture: Tensor, shorter_side: int, config: TransferConfig) -> list[Tensor]:
-    """A picture at each size that the run works at, smallest first."""
-    levels = [picture]
+def _levels(pictures: RunPictures, config: TransferConfig) -> list[RunPictures]:
+    """The pictures at each size that the run works at, smallest first."""
+    side = min(pictures.content.shape[-2:])
+    least = min(min(style.picture.shape[-2:]) for style in pictures.styles)
+    levels = [pictures]
     for halvings in range(1, config.levels):
-        if shorter_side >> halvings < MIN_LEVEL_SIDE:
+        if side >> halvings < MIN_LEVEL_SIDE or least >> halvings < MIN_SIDE:
             break
-        levels.insert(0, shrink(picture, 2**halvings))
+        levels.insert(0, pictures.map(lambda picture, times=2**halvings: shrink(picture, times)))
     return levels
 
 
-def _details(starts: list[Tensor], styles: list[Tensor], config: TransferConfig) -> list[Tensor]:
+def _details(
+    starts: list[Tensor], styles: list[GuidedStyle], config: TransferConfig
+) -> list[Tensor]:
     """What each next size adds to the enlarged picture of the one before.
 
     It is the start's own fine detail, each colour as strong as in the style at that size, so that
@@ -171,7 +168,9 @@ def _details(starts: list[Tensor], styles: list[Tensor], config: TransferConfig)
     ):
         detail = large - enlarge(small, large)
         if config.style_weight:
-            wanted = _energy(style_large - enlarge(style_small, style_large))
+            wanted = _energy(
+                style_large.picture - enlarge(style_small.picture, style_large.picture)
+            )
             gain = (wanted / _energy(detail).clamp(min=1e-12)).sqrt().clamp(max=MAX_GAIN)
             detail = detail * gain
         details.append(detail)

@@ -9,7 +9,7 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from styletools.backbones import Backbone
-from styletools.images import denormalise
+from styletools.images import denormalise, shrink_to
 from styletools.losses import gram_matrix
 
 JUDGED_CONTENT = "conv4_2"
@@ -39,12 +39,14 @@ def measure(
     Args:
         image: x, the picture to measure.
         content: p.
-        style: a, of the same size.
+        style: a; of another size, it is brought to the content's.
         backbone: the weights; its own pooling is used, whatever the run used.
 
     Returns:
         The numbers; None where content and style cannot be told apart there.
     """
+    if style.shape[-2:] != content.shape[-2:]:
+        style = shrink_to(style, (content.shape[-2], content.shape[-1]))
     model = backbone.features({JUDGED_CONTENT, *JUDGED_STYLE})
     with torch.inference_mode():
         x, p, a = (model(picture) for picture in (image, content, style))

@@ -24,6 +24,8 @@ from torch import Tensor
 from styletools._files import source_stem, sync_folder, user_path, when_free
 from styletools.backbones import Backbone, load_backbone
 from styletools.config import ASSIGNMENT, PRECISIONS, TransferConfig
+from styletools.engine.checkpoint import picture_sha256
+from styletools.engine.pictures import load_pictures
 from styletools.errors import CheckpointError, ConfigError, StyletoolsError
 from styletools.images import Source, load_image, save_image, to_image
 from styletools.lab.measure import measure
@@ -34,7 +36,6 @@ from styletools.transfer import (
     Ended,
     Step,
     TransferResult,
-    picture_sha256,
     run_key,
     stylize,
 )
@@ -90,14 +91,8 @@ class RunRequest:
     @cached_property
     def pictures(self) -> tuple[Tensor, Tensor]:
         """Content and style, normalised: (1, 3, H, W), the content as `load_image` has it."""
-        content, style = self.content, self.style
-        if not isinstance(content, Tensor):
-            content = load_image(
-                content, self.config.max_size, transparency=self.config.transparency
-            )
-        if not isinstance(style, Tensor):
-            style = load_image(style, size=(content.shape[-2], content.shape[-1]))
-        return content, style
+        pictures = load_pictures(self.content, self.style, self.config)
+        return pictures.content, pictures.styles[0].picture
 
     @cached_property
     def keys(self) -> dict[str, str]:

@@ -221,10 +221,13 @@ SETTINGS = {field.name: field for field in dataclasses.fields(FAST)}
 RIGHT = {
     "style_weights": "conv1_1=1,conv2_1=0.5", "content_layers": "conv4_2,conv3_1",
     "start": "noise", "backbone": "small", "device": "cpu", "max_size": "32", "max_memory": "8",
+    "style_scale": "1", "more_styles": "photo.png=0.5", "content_masks": "photo.png",
+    "style_masks": "noise.png",
 }  # fmt: skip
 WRONG = {
     "start": "gone.png", "backbone": "gone.pth", "device": "tpu", "seed": "-1",
-    "style_weights": "conv1_1", "content_layers": "conv9_9",
+    "style_weights": "conv1_1", "content_layers": "conv9_9", "content_masks": "gone.png",
+    "style_masks": "gone.png",
 }  # fmt: skip
 
 
@@ -265,8 +268,9 @@ def test_every_setting_arrives(run, photo, noise, program, path, option):
     done = run("stylize", photo, noise, "-o", "out.png", *given)
     assert (done.exit_code, done.exception) == (0, None), done.output
     found = read_config("out.png")["config"][option.name]
-    if option.name == "style_weights":
-        assert found == {"conv1_1": 1, "conv2_1": 0.5}
+    if isinstance(found, dict):
+        pairs = {"style_weights": {"conv1_1": 1, "conv2_1": 0.5}, "more_styles": {"photo.png": 0.5}}
+        assert found == pairs[option.name]
     elif option.is_flag:
         assert found is True
     elif isinstance(found, list):

@@ -140,7 +140,7 @@ def test_what_a_memory_limit_changes():
         plenty = memory_needed(config, backbone, size, saving=False) / 2**30
         little = memory_needed(config, backbone, size, saving=True) / 2**30
         assert little < plenty
-        assert plan_memory(config, backbone, size) == (False, True)
+        assert plan_memory(config, backbone, size) == (False, True, None)
         assert plan_memory(config.replace(max_memory=plenty), backbone, size)[0] is False
         assert plan_memory(config.replace(max_memory=little), backbone, size)[0] is True
         with pytest.raises(ConfigError, match=r"max_memory is .*400×400.*max_size=(\d+)") as error:

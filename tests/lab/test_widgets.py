@@ -145,6 +145,9 @@ def test_every_control_says_what_it_does(panel):
         ("start", "noise"),
         ("seed", 12),
         ("colour", "luminance"),
+        ("style_scale", 0.5),
+        ("style_distance", "moments"),
+        ("style_share", 2.0),
         ("levels", 2),
         ("tolerance", 0.25),
         ("picture_tolerance", 2.5),
@@ -163,6 +166,21 @@ def test_every_control_changes_its_setting_alone(panel, name, value):
     before = panel.config
     panel.settings.knobs[name].value = value
     assert panel.config == before.replace(**{name: value})
+
+
+def test_styles_and_masks_are_written_as_text(panel):
+    knobs, before = panel.settings.knobs, panel.config
+    knobs["more_styles"].value = "a.png=1, b c.png=0.5"
+    knobs["content_masks"].value = "x.png,y.png , z.png"
+    masks, styles = ("x.png", "y.png", "z.png"), {"a.png": 1.0, "b c.png": 0.5}
+    config = before.replace(more_styles=styles, content_masks=masks)
+    assert panel.config == config
+    panel.settings.config = before
+    assert knobs["more_styles"].value == knobs["content_masks"].value == ""
+    panel.settings.config = config
+    assert panel.config == config
+    knobs["more_styles"].value = "a.png"
+    assert "write painting.jpg=1,print.jpg=0.5" in said(panel)
 
 
 def test_the_optimiser_brings_its_own_end(tmp_path):

@@ -19,11 +19,12 @@ from typing import Any, Self
 import numpy as np
 
 from styletools.config import EXPERIMENTS, TransferConfig
+from styletools.engine.checkpoint import picture_sha256
 from styletools.errors import StyletoolsError
 from styletools.images import PICTURES, load_image, read_rgb, to_image
 from styletools.lab.plans import part2
 from styletools.lab.run import short
-from styletools.transfer import Ended, picture_sha256
+from styletools.transfer import Ended
 
 ASKED: Mapping[str, TransferConfig] = part2(EXPERIMENTS)
 """{"base", "a", "b", "c" and "d": the settings that the assignment asks for}."""

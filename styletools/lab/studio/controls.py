@@ -21,6 +21,8 @@ from styletools.config import (
     STYLE_WEIGHTS,
     VGG19_LAYERS,
     TransferConfig,
+    read_paths,
+    read_shares,
 )
 from styletools.errors import ConfigError, StyletoolsError
 from styletools.lab.studio.chooser import STATIC
@@ -41,6 +43,15 @@ HELP: dict[str, str] = {field.name: field.metadata["help"] for field in fields(T
     "of its 255 levels, on average. Larger: sooner done, less style. 0: never.",
     "colour": "Whose colours it gets. Matched: the style is recoloured like the photo first, "
     "so strokes keep their contrast. Brightness only: every pixel keeps its colour.",
+    "style_scale": "The style keeps its own shape, and its longest side is so many times the "
+    "content's: larger, broader strokes. Empty: stretched to the content's size.",
+    "style_distance": "What makes two styles alike. With balanced, take a style weight β of "
+    "10 000; with the deviation 1000; with Wasserstein 10.",
+    "more_styles": "Paths of other style pictures, with shares: painting.jpg=1, print.jpg=0.5.",
+    "style_share": "How much the style chosen above counts beside the other ones.",
+    "content_masks": "Paths of pictures, one for each style: white, where it is painted; black, "
+    "where the photograph stays.",
+    "style_masks": "Paths of pictures, one for each style: only what is white there is taken.",
     "backbone": "The network that judges the picture: vgg19 is the paper's; small is ten times "
     "faster and coarser; torchvision is 548 MB to download.",
     "pooling": "How the network shrinks its maps. avg: smoother strokes; max: harder edges.",
@@ -65,6 +76,15 @@ COLOUR_CHOICES = (
     ("the style's", "style"), ("matched to the photograph", "match"),
     ("the photograph's, brightness only", "luminance"),
 )  # fmt: skip
+DISTANCE_CHOICES = (
+    ("Gram matrices", "gram"), ("Gram, balanced", "balanced"),
+    ("mean and deviation", "moments"), ("Wasserstein", "wasserstein"),
+)  # fmt: skip
+_WRITTEN: dict[str, Callable[[str], Any]] = {
+    "more_styles": read_shares, "content_masks": read_paths, "style_masks": read_paths,
+}  # fmt: skip
+"""Settings that are written as text, and what reads them."""
+
 BASE_OF = {"adam": ASSIGNMENT, "lbfgs": FAST}
 PRESET_HELP = (
     "Which layers the style is taken from. Early only: colours and fine grain. Deep only: large "
@@ -145,6 +165,8 @@ class Settings(ipywidgets.VBox):
             heading("Style layers", PRESET_HELP),
             self.preset,
             self._layer_box,
+            heading("Control", "Whose colours, how large the style is, and where it is painted."),
+            *(self.knobs[name] for name in PAINTERLY),
             heading("Run", "How, how long and how large."),
             *(self.knobs[name] for name in RUN),
             self.more,
@@ -165,7 +187,10 @@ class Settings(ipywidgets.VBox):
         Raises:
             ConfigError: a value outside its limits.
         """
-        values = {name: control.value for name, control in self.knobs.items()}
+        values = {
+            name: _WRITTEN[name](control.value) if name in _WRITTEN else control.value
+            for name, control in self.knobs.items()
+        }
         weights = {layer: knob.value for layer, knob in self.layers.items() if knob.value}
         return TransferConfig(**values, style_weights=weights)
 
@@ -290,7 +315,11 @@ def paper_settings(config: TransferConfig) -> TransferConfig:
 
 
 PAPERS = ("convention", "content_weight", "style_weight", "content_layers")
-RUN = ("colour", "optimizer", "steps", "learning_rate", "max_size", "start", "seed")
+PAINTERLY = (
+    "colour", "style_distance", "style_scale", "more_styles", "style_share", "content_masks",
+    "style_masks",
+)  # fmt: skip
+RUN = ("optimizer", "steps", "learning_rate", "max_size", "start", "seed")
 MORE = (
     "levels", "picture_tolerance", "tolerance", "tv_weight", "clamp", "content_layers",
     "convention", "backbone", "pooling", "normalise_filters", "transparency", "save_every",
@@ -309,6 +338,12 @@ def _knobs(config: TransferConfig) -> dict[str, Any]:
         "content_weight": _knob("α content", "content_weight", 1e-2, 1e4, log=True),
         "style_weight": _knob("β style", "style_weight", 1e2, 1e9, log=True),
         "colour": _choice("colours", "colour", COLOUR_CHOICES),
+        "style_distance": _choice("styles alike by", "style_distance", DISTANCE_CHOICES),
+        "style_scale": _knob("style's own size", "style_scale", optional=True),
+        "more_styles": _text("more styles", "more_styles"),
+        "style_share": _knob("style's share", "style_share", 0, 4, step=0.25),
+        "content_masks": _text("paint where", "content_masks"),
+        "style_masks": _text("take from where", "style_masks"),
         "optimizer": _choice("optimiser", "optimizer", OPTIMIZERS),
         "steps": _knob("steps", "steps", 1, 10_000, log=True, step=1),
         "learning_rate": _knob("learning rate", "learning_rate", 1e-4, 1, log=True),
@@ -343,11 +378,23 @@ def _stand(control: Any, value: Any) -> None:
         if value not in known:
             name = ", ".join(value) if isinstance(value, tuple) else str(value)
             control.options = [*control.options, (name, value)]
+    elif isinstance(control, ipywidgets.Text):
+        pairs = value.items() if isinstance(value, Mapping) else ()
+        value = ", ".join([f"{path}={share!r}" for path, share in pairs] or value)
     control.value = value
 
 
 def _knob(label: str, name: str, low: float = 0, high: float = 0, **options: Any) -> Knob:
     return Knob(label=label, help=HELP[name], low=low, high=high, **options)
+
+
+def _text(label: str, name: str) -> ipywidgets.Text:
+    control = ipywidgets.Text(
+        description=label, tooltip=HELP[name], continuous_update=False,
+        description_allow_html=False,
+    )  # fmt: skip
+    control.add_class("st-choice")
+    return control
 
 
 def _choice(label: str, name: str, options: Any) -> ipywidgets.Dropdown:
