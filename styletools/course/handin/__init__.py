@@ -7,7 +7,6 @@ handin.submit(author)
 """
 
 import io
-import re
 import time
 import unicodedata
 import zipfile
