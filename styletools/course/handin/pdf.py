@@ -25,7 +25,7 @@ TEMPLATE = Path(__file__).with_name("report.typ")
 NOTO = {"manimgx_fonts": "manimgx-fonts", "manimgx_fonts_cjk": "manimgx-fonts-cjk"}
 """Packages that hold Noto's fonts: their folders, and their names in the registry."""
 
-SYMBOLS = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+_SYMBOLS = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 """Arrows and signs that Noto's fonts lack."""
 
 TEXT, SANS, MONO = "Libertinus Serif", "Noto Sans", "DejaVu Sans Mono"
@@ -35,7 +35,7 @@ EAST_ASIAN = {"JP": "[\u3041-\u30ff]", "KR": "[\u1100-\u11ff\u3131-\u318e\uac00-
 CODE_COLUMNS = 88
 LONG_WORD = re.compile(r"\S{60}(?=\S)")
 SHOWN_PROBLEMS = 12  # on the title page
-DEEPEST = 30  # levels of markdown: blocks end at 20, and typst has a limit
+_DEEPEST = 30  # levels of markdown: blocks end at 20, and typst has a limit
 
 
 def report_pdf(report: model.Report) -> bytes:
@@ -107,7 +107,7 @@ def _noto() -> list[Path]:
 
 def _own_files() -> list[Path]:
     """The fonts that come with the kit."""
-    return [SYMBOLS, *(file for folder in _noto() for file in sorted(folder.glob("*.tt[fc]")))]
+    return [_SYMBOLS, *(file for folder in _noto() for file in sorted(folder.glob("*.tt[fc]")))]
 
 
 def _system_files() -> list[Path]:
@@ -116,7 +116,7 @@ def _system_files() -> list[Path]:
 
 def _fonts(text: str, folder: Path) -> typst.Fonts:
     """The kit's fonts; the system's too, if the text needs more."""
-    shutil.copy(SYMBOLS, folder)  # alone: the folder it lies in has a font that claims all
+    shutil.copy(_SYMBOLS, folder)  # alone: the folder it lies in has a font that claims all
     more = bool(_beyond(text, _own_files()))
     return typst.Fonts(include_system_fonts=more, font_paths=[folder, *_noto()])
 
@@ -175,8 +175,8 @@ class _Content:
         """A node of markdown's tree; what is too deep in it is plain text."""
         kind, content = node.type, node.content
         more: dict[str, Any] = {}
-        children = node.children if depth < DEEPEST else []
-        if depth == DEEPEST:
+        children = node.children if depth < _DEEPEST else []
+        if depth == _DEEPEST:
             kind, content = "text", _words(node)
         if kind in ("math_inline", "math_inline_double", "math_block"):
             kind, content, more = self.formula(content, kind)
