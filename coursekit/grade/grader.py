@@ -166,16 +166,18 @@ class Grader:
         self, submission: Submission, notebook: OneNotebook, todos: Sequence[Question]
     ) -> list[Outcome]:
         """The single exercise is run; what is wrong of it is diagnosed as the lessons are."""
-        try:
-            found = single.judge(notebook, self.sandbox.furnished(self._folder / "kernel"))
-        except single.LostError as error:
-            return [self.unknown(todo, str(error)) for todo in todos]
         attempted = {
             todo.name: answer
             for todo in todos
             if (answer := submission.answers.get(todo.key))
             and not is_stub(answer.source, todo.stub)
         }
+        if not attempted:
+            return [self._nothing(todo) for todo in todos]
+        try:
+            found = single.judge(notebook, self.sandbox.furnished(self._folder / "kernel"))
+        except single.LostError as error:
+            return [self.unknown(todo, str(error)) for todo in todos]
         wrong = [one for name, one in attempted.items() if found[name].share < 1]
         told: dict[str, diagnosis.Told] = {}
         if wrong and self.diagnosed:
@@ -210,8 +212,7 @@ class Grader:
             for todo in todos:
                 name = todo.name
                 if name not in judged or (name in stubs and _defines_nothing(judged[name])):
-                    says = "The answer is as it was handed out, or not there."
-                    outcomes.append(self._nothing(todo, says))
+                    outcomes.append(self._nothing(todo))
                     continue
                 one = self._outcome(todo, judged[name], told.get(name), submission, pictures)
                 outcomes.append(one)
@@ -258,13 +259,12 @@ class Grader:
                 final |= {name: one for name, one in found.items() if not one.lost}
                 later |= _claimed(results)
             ended = next((key for key, cell in results.items() if cell.how in LOST), "")
-            culprit = next((name for name in asked if ended.startswith(f"{name}-")), "")
             if ended.startswith("run-"):
                 skipped[ended] = results[ended]
-            elif culprit:
-                blamed[culprit] += 1
-                if blamed[culprit] == TRIES:
-                    final[culprit] = found[culprit]
+            elif ended:  # by an answer, or by what the cells left running
+                culprits = [name for name in asked if ended.startswith(f"{name}-")] or asked
+                blamed.update(culprits)
+                final |= {name: found[name] for name in culprits if blamed[name] >= TRIES}
             waiting = [name for name in waiting if name not in final]
             if not waiting:
                 break
@@ -403,8 +403,8 @@ class Grader:
         """What is said of a TODO whose points nobody knows: grading itself failed, as a rule."""
         return Outcome(todo.lesson, todo.name, status, 0.0, todo.points, "", message)
 
-    def _nothing(self, todo: Question, message: str) -> Outcome:
-        return Outcome(todo.lesson, todo.name, Status.NOT_ATTEMPTED, 0.0, todo.points, "", message)
+    def _nothing(self, todo: Question) -> Outcome:
+        return self.unknown(todo, single.AS_HANDED_OUT, Status.NOT_ATTEMPTED)
 
 
 def status_of(name: str, one: Judged) -> tuple[Status, str]:

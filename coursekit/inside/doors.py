@@ -246,12 +246,14 @@ class Changed(MetaPathFinder):
 
 
 def _open_files(seed: int) -> None:
-    """A picture that is not there can be opened all the same."""
+    """A picture that is not there can be opened; a file can be written wherever it should lie."""
     real_open, real_exists, real_isfile = builtins.open, os.path.exists, os.path.isfile
 
     def open_any(file: Any, mode: str = "r", *arguments: Any, **named: Any) -> Any:
         if "r" in mode and "b" in mode and _is_missing(file, PICTURES):
             return io.BytesIO(picture_bytes(_named(file), seed))
+        if isinstance(file, (str, os.PathLike)) and set(mode) & {"w", "x", "a"}:
+            file = _place(file)
         return real_open(file, mode, *arguments, **named)
 
     builtins.open = open_any
@@ -268,6 +270,16 @@ def _is_missing(file: Any, suffixes: set[str]) -> bool:
         return path.suffix.lower() in suffixes and not path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def _place(file: str | os.PathLike[Any]) -> Any:
+    """Where a file is written: where it should lie, or here, under its name."""
+    parent = os.path.dirname(os.fspath(file))
+    try:
+        os.makedirs(parent or ".", exist_ok=True)
+    except (OSError, ValueError):
+        return _named(file)
+    return file if os.access(parent or ".", os.W_OK) else _named(file)
 
 
 def _named(file: Any) -> str:

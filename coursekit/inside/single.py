@@ -379,7 +379,7 @@ def _load_image(path: Any, max_size: int = 400, size: Any = None, shape: Any = N
     if (wanted := shape or size) is not None:
         picture = picture.resize(tuple(wanted)[::-1])
     values = torch.from_numpy(np.array(picture, dtype=np.float32) / 255).permute(2, 0, 1)[None]
-    return (values - values.mean()) / values.std()
+    return ((values - values.mean()) / values.std()).contiguous()  # for L-BFGS, as a photograph is
 
 
 def im_convert(tensor: Tensor) -> np.ndarray:

@@ -527,7 +527,7 @@ class Run:
     The optimiser is one of torch's. The goal is so far away that no gradient changes its sign.
     """
 
-    def __init__(self, function: Function, draw: random.Random, steps: int) -> None:
+    def __init__(self, function: Function, draw: random.Random, steps: int, adam: bool) -> None:
         shape = (3, *draw.sample(range(4, 9), 2))
         start = features(draw, *shape)
         goal = 9 * features(draw, *shape).sign() + start
@@ -538,7 +538,7 @@ class Run:
         self.totals: list[Tensor] = []
         self.seen: list[Tensor] = []
         rate = draw.randint(24, 64) / 1024
-        if draw.random() < 0.5:
+        if adam:
             self.optimizer: Any = torch.optim.Adam([self.target], lr=rate)
         else:
             self.optimizer = torch.optim.SGD([self.target], lr=rate / 64, momentum=0.5)
@@ -589,11 +589,12 @@ def _has_graph(total: Tensor, target: Tensor) -> bool:
 def _runs(
     *shown: Callable[[Run], Iterator[_Line]],
 ) -> Callable[[Function, random.Random], Iterator[_Line]]:
-    """Two runs, a short and a longer one."""
+    """Two runs, a short and a longer one; one is of Adam, which knows no loss's scale."""
 
     def probe(function: Function, draw: random.Random) -> Iterator[_Line]:
-        for steps in (draw.randint(3, 7), draw.randint(12, 30)):
-            run = Run(function, draw, steps)
+        counts = draw.randint(3, 7), draw.randint(12, 30)
+        for steps, adam in zip(counts, draw.sample((True, False), 2), strict=True):
+            run = Run(function, draw, steps, adam)
             for show in shown:
                 yield from show(run)
 

@@ -284,10 +284,8 @@ def layer_style_loss(target_feature, style_gram, weight):
     assert judged("layer_style_loss", source, drawn, kernel(), capsys).full
 
 
-def test_a_failing_line_beside_the_answer_costs_nothing(kernel, drawn, capsys):
-    source = (
-        f"print(vgg(content))\n{BY_NAME['gram_matrix'].reference}\ngram_matrix(features)\n1 / 0"
-    )
+def test_a_failing_line_below_the_answer_costs_nothing(kernel, drawn, capsys):
+    source = f"{BY_NAME['gram_matrix'].reference}\nprint(gram_matrix(features))\n1 / 0"
     assert judged("gram_matrix", source, drawn, kernel(), capsys).full
 
 
@@ -497,7 +495,7 @@ def pictures(tmp_path, rng):
         ("foto.jpg", "painting.png", ["wrong", "passed"]),
         ("tiny.png", "text.jpg", ["wrong", "wrong"]),
         ("cut.jpg", "", ["wrong", "not attempted"]),
-        ("https://example.org/me.jpg", "chelsea.jpg", ["different", "different"]),
+        ("https://example.org/me.jpg", "chelsea.jpg", ["to be read", "different"]),
     ],
 )
 def test_chosen_pictures(content, style, statuses, pictures):

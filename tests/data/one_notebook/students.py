@@ -293,6 +293,7 @@ TOTALS = [
 ]  # fmt: skip
 
 WRAPPED = (
+    "show_every = 400\n"
     "def style_transfer(model, c_feats, s_grams, target, weights, steps=2000, lr=0.003, cw=1,\n"
     "                   sw=1e6):\n"
     "    optimizer = optim.Adam([target], lr=lr)\n"
