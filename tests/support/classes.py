@@ -24,6 +24,12 @@ FIRST, LAST = (
 LESSONS = ("01_layers", "02_gram", "03_losses")
 UNSURE = 0.13  # of honest students have something wrong: 18 of the 135 whom DESIGN.md counts
 OWN_PICTURES = "my_content = 'images/mine.jpg'\nmy_style = 'images/painting.jpg'\n"
+IMPORTS = """\
+import math
+import numpy as np
+import torch.nn.functional as F
+from torch import nn
+"""
 HOSTILE = """
 zip-slip os-exit skip-comment segfault kit-itself removed-check fork-bomb endless-loop
 zip-bomb edited-output exit-in-answer memory pictures-borrowed stash sys-exit tag-skip
@@ -106,6 +112,7 @@ def _honest(name: str, chance: random.Random) -> Pupil:
         kinds = ("wrong", "raised", "not attempted") if todo.name in missed else ("passed",)
         choice = [m for m in read_mutants() if m.name == todo.name and m.status in kinds]
         mutant = chance.choice(choice)
-        pupil.answers[todo.name] = mutant.source
+        imports = "" if mutant.status == "not attempted" else IMPORTS
+        pupil.answers[todo.name] = imports + mutant.source
         pupil.points[todo.name] = todo.points * share(mutant)
     return pupil
