@@ -2,14 +2,21 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from coursekit.report.pages import guarded
 from styletools._files import atomic_path
+from styletools.errors import StyletoolsError
 
 DELIMITERS = ",;\t"
+WORKBOOKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # what .xlsx and .ods, or .xls, begin with
+
+
+class SheetError(StyletoolsError, ValueError):
+    """A file that is no table of text."""
 
 
 @dataclass
@@ -49,8 +56,9 @@ def read_sheet(path: Path) -> Sheet:
 
     Raises:
         OSError: it cannot be read.
+        SheetError: it is a spreadsheet's own file.
     """
-    text, encoding = decoded(path.read_bytes())
+    text, encoding = decoded(path)
     delimiter = delimiter_of(text)
     rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
     width = len(rows[0]) if rows else 0
@@ -59,15 +67,25 @@ def read_sheet(path: Path) -> Sheet:
     return Sheet(rows, delimiter, encoding, newline)
 
 
-def decoded(data: bytes) -> tuple[str, str]:
-    """A text and its encoding: UTF-8, UTF-16 with its mark, or Excel's of Western Europe."""
+def decoded(path: Path) -> tuple[str, str]:
+    """A table's text and its encoding: UTF-8, UTF-16 with its mark, or Excel's of Western Europe.
+
+    Raises:
+        OSError: it cannot be read.
+        SheetError: it is a spreadsheet's own file.
+    """
+    data = path.read_bytes()
+    if data.startswith(WORKBOOKS):
+        raise SheetError(f"{path} is a workbook and no table; save it as CSV.")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace"), "utf-16"
-    try:
+        text, encoding = data.decode("utf-16", "replace"), "utf-16"
+    else:
         encoding = "utf-8-sig" if data.startswith(b"\xef\xbb\xbf") else "utf-8"
-        return data.decode(encoding), encoding
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace"), "cp1252"
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            text, encoding = data.decode("cp1252", "replace"), "cp1252"
+    return re.sub(r"^sep=.\r?\n", "", text), encoding  # a line that Excel reads, and never writes
 
 
 def delimiter_of(text: str) -> str:

@@ -67,7 +67,7 @@ def read_marks(path: Path) -> dict[str, Mark]:
     """
     if not path.exists():
         return {}
-    text, _ = decoded(path.read_bytes())
+    text, _ = decoded(path)
     table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter_of(text))
     if missing := set(COLUMNS[:7]) - set(table.fieldnames or ()):
         raise WrittenError(f"{path}: no column {', '.join(sorted(missing))}. Take it from a copy.")
@@ -183,7 +183,7 @@ def _write_table(path: Path, text: str) -> None:
     """As the last spreadsheet separated its cells; what was there before is kept beside."""
     if path.exists():
         before = path.read_bytes()
-        delimiter = delimiter_of(decoded(before)[0])
+        delimiter = delimiter_of(decoded(path)[0])
         if delimiter != ",":
             table = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
             text = csv_text([_with_commas(row) for row in table], delimiter)

@@ -26,6 +26,7 @@ from coursekit.report.written import (
     with_marks,
     write_pages,
 )
+from styletools.errors import StyletoolsError
 
 KEY = ("02_gram", "gram_matrix_explanation")
 PNG = b"\x89PNG\r\n\x1a\n not really"
@@ -192,6 +193,23 @@ def test_a_table_comes_back_from_every_spreadsheet(tmp_path, saved):
     (row,) = [row for row in rows if row.startswith(f"Jörg Müller{delimiter}02_gram{delimiter}")]
     assert ("4.5" if delimiter == "," else "4,5") in row
     assert marked(tmp_path, class_[0])[1].message == "schön gemacht"
+
+
+def test_a_line_that_names_the_separator_is_no_row(tmp_path):
+    ada = handed_in("ada", "Because.")
+    write_pages(tmp_path, [ada], {})
+    enter(tmp_path, "ada", points="4,5")
+    save_as(tmp_path, ";", "cp1252")
+    path = tmp_path / "written.csv"
+    path.write_bytes(b"sep=;\r\n" + path.read_bytes())
+    assert marked(tmp_path, ada)[1].points == 4.5
+
+
+@pytest.mark.parametrize("begin", [b"PK\3\4", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
+def test_a_workbook_is_told_from_a_table(tmp_path, begin):
+    (tmp_path / "written.csv").write_bytes(begin + bytes(100))
+    with pytest.raises(StyletoolsError, match=r"written.csv is a workbook .* save it as CSV"):
+        read_marks(tmp_path / "written.csv")
 
 
 def test_no_column_looks_like_a_number_or_a_date(tmp_path):
