@@ -96,7 +96,7 @@ def write_book(output: Path, root: Path = ROOT_OF_BOOK, student: bool = False) -
         write_text(output / page.name, text)
     for picture in _pictures(root):
         shutil.copy(picture, output / "images" / picture.name)
-    for name in ("demo.jpg", "studio.png", "paper_row.jpg"):
+    for name in ("demo.jpg", "studio.png", "paper_row.jpg", "control.jpg"):
         if (root / "docs" / name).exists():
             shutil.copy(root / "docs" / name, output / "images" / name)
     write_text(output / "book.css", _styles())

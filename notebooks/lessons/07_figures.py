@@ -150,7 +150,7 @@ picture_grid({"astronaut in the style of rocket": figure_7}, width=5)
 # - **Video.** If each frame is painted alone, the strokes flicker. Ruder and others (2016) let the
 #   strokes follow the motion in the film.
 # - **Control.** Gatys and others (2017) keep the photograph's colours, paint regions differently,
-#   and choose the size of the strokes.
+#   and choose the size of the strokes: lesson 8.
 # - **Diffusion models** (from 2021) take a sentence as the style. They have seen millions of
 #   pictures, so they know what *a face in oil* looks like; the Gram matrix knows one painting.
 #
@@ -168,4 +168,5 @@ picture_grid({"astronaut in the style of rocket": figure_7}, width=5)
 # - **Exercise 1.** Repeat figure 5 with `conv1_1` and `conv5_1`. Predict first.
 # - **Exercise 2.** Repeat figure 4 with your own two pictures. Does your favourite ratio change?
 #
-# This is the last lesson. The studio of lesson 6 has all the knobs in one panel.
+# Next: [lesson 8](08_control.ipynb), optional, keeps colours, sizes strokes and paints regions. The
+# studio of lesson 6 has all the knobs in one panel.
