@@ -39,7 +39,7 @@ CHUNK = 1 << 20
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 MAX_INNER = 200 * MEGABYTE  # of a ZIP file in a ZIP file
 RENAMED = (".ipynb.txt", ".ipynb.json")
-COPY = re.compile(  # what a browser, an LMS or a file manager adds to the name of a copy
+_COPY = re.compile(  # what a browser, an LMS or a file manager adds to the name of a copy
     r"^copy of |[ _-]+copy[ \d()]*$|[ _-]?\((?P<round>\d{1,3})\)$|[ _-](?P<plain>\d{1,3})$", re.I
 )
 RUN_FILES = {"run.json": MEGABYTE, "losses.csv": 20 * MEGABYTE}  # bytes that are looked at
@@ -300,9 +300,9 @@ def uncopied(name: str) -> tuple[str, int]:
     file manager's copy, which is older or younger than the original.
     """
     stem = re.sub(r"\.ipynb(\.txt|\.json)?$", "", name.rpartition("/")[2], flags=re.I)
-    if not (mark := COPY.search(stem)):
+    if not (mark := _COPY.search(stem)):
         return stem, 0
-    return COPY.sub("", stem), int(mark["round"] or mark["plain"] or -1)
+    return _COPY.sub("", stem), int(mark["round"] or mark["plain"] or -1)
 
 
 def shown(name: str) -> str:

@@ -146,7 +146,7 @@ def open_doors(channels: Sequence[int] = FEW, seed: int = 0) -> None:
         channels: of the net's blocks: `FEW` or `VGG19`.
         seed: of the net and of the pictures.
     """
-    OnCpu().__enter__()
+    EveryDeviceCpu().__enter__()
     forget_gpus()
     make = functools.partial(network, tuple(channels), seed)
     _open_models(make)
@@ -163,7 +163,7 @@ def open_doors(channels: Sequence[int] = FEW, seed: int = 0) -> None:
     time.sleep = functools.partial(_nap, time.sleep)
 
 
-class OnCpu(TorchFunctionMode):
+class EveryDeviceCpu(TorchFunctionMode):
     """Every device that a student names is the CPU."""
 
     def __torch_function__(

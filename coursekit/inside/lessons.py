@@ -60,7 +60,7 @@ class LessonDesk:
 
     def run(self, source: str, label: str, checks: Iterable[str] = ()) -> None:
         """Run a cell; `checks` are the TODOs whose check stands in it."""
-        with doors.OnCpu():
+        with doors.EveryDeviceCpu():
             self.cells.run(source, label)
         self.placed |= {*checks}
         for name in self.placed & self.kept.keys():
@@ -130,7 +130,7 @@ class LessonDesk:
             for need in verdicts.NEEDS.get(name, ()):
                 if need in self.given and not self._usable(need, names.get(need)):
                     names[need] = self.given[need]
-        with self.cells.here(), verdicts.quiet(), doors.OnCpu():
+        with self.cells.here(), verdicts.quiet(), doors.EveryDeviceCpu():
             yield value
 
     def _usable(self, need: str, own: Any) -> bool:
@@ -144,7 +144,7 @@ class LessonDesk:
             return True
         draw = random.Random(0)
         try:
-            with self.cells.here(), verdicts.quiet(), doors.OnCpu():
+            with self.cells.here(), verdicts.quiet(), doors.EveryDeviceCpu():
                 for _ in range(SAME_AT):
                     seed = draw.getrandbits(32)
                     own_text, right = (
