@@ -39,6 +39,7 @@ from coursekit.sandbox.places import temporary
 LOST = ("timed out", "died", "out of memory", "not reached")
 MOST_LATER = 3  # values of a name below its check
 _REMEDY = "No points are lost: a person decides."
+UNSTARTED = "The grading kernel did not start, or a cell left something running that blocks it."
 _MOST_RUNS = 12  # of a notebook, each without one more cell that ends the kernel
 TRIES = 2  # of an answer that ends or blocks the kernel, and of a kernel that does not start
 NO_MEMORY = ("MemoryError", "allocate memory", "not enough memory")
@@ -261,10 +262,13 @@ class Grader:
             ended = next((key for key, cell in results.items() if cell.how in LOST), "")
             if ended.startswith("run-"):
                 skipped[ended] = results[ended]
-            elif ended:  # by an answer, or by what the cells left running
-                culprits = [name for name in asked if ended.startswith(f"{name}-")] or asked
+            elif culprits := [name for name in asked if ended.startswith(f"{name}-")]:
                 blamed.update(culprits)
                 final |= {name: found[name] for name in culprits if blamed[name] >= TRIES}
+            elif ended:  # by no answer: by what a cell left running, or by this machine
+                blamed.update(asked)
+                if all(blamed[name] >= TRIES for name in asked):
+                    break
             waiting = [name for name in waiting if name not in final]
             if not waiting:
                 break
@@ -346,7 +350,7 @@ class Grader:
         pictures: Mapping[str, Path],
     ) -> Outcome:
         if not one.started:
-            return self.unknown(todo, "The grading kernel did not start.")
+            return self.unknown(todo, UNSTARTED)
         if one.report is not None and not one.lost:
             return self._chosen_pictures(todo, one.report, submission, pictures)
         status, message = status_of(todo.name, one)

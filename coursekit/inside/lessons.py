@@ -20,6 +20,7 @@ import state  # type: ignore[import-not-found]
 import syntax  # type: ignore[import-not-found]
 import torch
 import verdicts  # type: ignore[import-not-found]
+from torch import Tensor
 
 MOST_KEPT = 4  # values of a name
 SAME_AT = 3  # seeds at which an own answer is compared with the kit's before others call it
@@ -78,7 +79,7 @@ class LessonDesk:
         """Let the answers after this call the kit's version of an earlier TODO."""
         from styletools.errors import ConfigError
 
-        names = {"torch": torch, "ConfigError": ConfigError, **self.given}
+        names = {"torch": torch, "Tensor": Tensor, "ConfigError": ConfigError, **self.given}
         exec(compile(source, f"<{name}>", "exec", dont_inherit=True), names)
         self.given[name] = self.kit.given[name] = names[name]
 

@@ -154,7 +154,7 @@ def _calm_torch() -> None:
     torch.set_default_device(None)
     torch.set_grad_enabled(True)
     torch.autograd.set_detect_anomaly(False)
-    torch.use_deterministic_algorithms(False)
+    torch._C._set_deterministic_algorithms(False)  # the function of `torch` loads the compiler
 
 
 def _put_back(owner: Any, before: dict[str, Any]) -> None:

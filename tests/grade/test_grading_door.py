@@ -73,7 +73,7 @@ HARMFUL = {
     "kills it from a thread": (
         "import os, threading\nthreading.Timer(1, os._exit, [0]).start()\n"
         "def gram_matrix(tensor):\n    import time; time.sleep(3)",
-        ("raised", "timed out"),
+        ("raised", "timed out", "infrastructure"),
     ),
     "never ends": ("def gram_matrix(tensor):\n    while True: pass", ("timed out",)),
     "swallows interrupts": (
