@@ -36,7 +36,8 @@ MAX_RATIO, RATIO_MATTERS = 200, 20 * MEGABYTE
 MAX_NAME = 400
 CHUNK = 1 << 20
 
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+PICTURES = {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+PICTURES |= {".heic", ".heif", ".avif"}
 MAX_INNER = 200 * MEGABYTE  # of a ZIP file in a ZIP file
 RENAMED = (".ipynb.txt", ".ipynb.json")
 _COPY = re.compile(  # what a browser, an LMS or a file manager adds to the name of a copy

@@ -14,6 +14,7 @@ import nbformat
 
 from coursekit.collect.archive import REMEDY, SubmissionError, shown
 
+_MAX_DIGITS = 4000
 _MAX_BRACKETS = 1_000_000  # each costs some 60 bytes once it is read
 MAX_CELLS = 2_000
 _MAX_SOURCE = 200_000  # characters of one cell, pictures pasted into its text left out
@@ -72,10 +73,15 @@ def read_book(name: str, data: bytes) -> Book:
 def _document(data: bytes) -> Any:
     if data.count(b"[") + data.count(b"{") > _MAX_BRACKETS:
         raise SubmissionError(f"more than {_MAX_BRACKETS} lists in it: no notebook. {REMEDY}")
-    document = json.loads(data)
+    document = json.loads(data, parse_int=_whole)
     if not isinstance(document, dict) or not ({"cells", "worksheets"} & set(document)):
         raise SubmissionError(f"it holds no cells. {REMEDY}")
     return document
+
+
+def _whole(digits: str) -> int:
+    """A number in an output may have more digits than Python reads; nobody needs it."""
+    return int(digits[:_MAX_DIGITS])
 
 
 def _cells(document: dict[str, Any]) -> list[Any]:

@@ -6,6 +6,7 @@ The files are opened in the sandbox, where none of the student's code runs.
 import functools
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -31,13 +32,15 @@ def unpack_pictures(files: Mapping[str, bytes], folder: Path) -> dict[str, Path]
         folder: exists, and is empty.
 
     Returns:
-        {name in the submission: file}; of very many, or very large ones, the first.
+        {name in the submission: file}; of very many, or very large ones, the first, and those of
+        folders with few.
     """
     from coursekit.collect.archive import PICTURES as SUFFIXES
 
     copies: dict[str, Path] = {}
     left = MAX_BYTES
-    for name, data in files.items():
+    beside = Counter(PurePosixPath(name).parent for name in files)
+    for name, data in sorted(files.items(), key=lambda one: beside[PurePosixPath(one[0]).parent]):
         suffix = PurePosixPath(name).suffix.lower()
         if suffix in SUFFIXES and len(copies) < MAX_FILES and len(data) <= left:
             left -= len(data)

@@ -120,7 +120,10 @@ def rebuild_runs(
         verdicts_on: {TODO: its verdict cells}.
         skipped: ids of cells that are left out.
     """
-    cells = [_code("setup", "import lessons\ndesk = lessons.lesson_desk()")]
+    setup = (
+        "import doors, lessons\ndoors.open_files()\ndoors.open_web()\ndesk = lessons.lesson_desk()"
+    )
+    cells = [_code("setup", setup)]
     given: set[str] = set()
 
     def give(names: Iterable[str]) -> None:

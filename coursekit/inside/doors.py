@@ -34,6 +34,9 @@ PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", "
 _WEIGHTS = {".pth", ".pt", ".bin", ".pkl", ".tar"}
 LONGEST_NAP = 0.01  # seconds
 
+OPENED: list[str] = []
+"""Pictures that were opened by their names, in order."""
+
 NETS: list[nn.Sequential] = []
 """Those that went through a door, in order; their modules know their place, `vgg_index`."""
 
@@ -150,8 +153,8 @@ def open_doors(channels: Sequence[int] = FEW, seed: int = 0) -> None:
     forget_gpus()
     make = functools.partial(network, tuple(channels), seed)
     _open_models(make)
-    _open_files(seed)
-    _open_web(seed)
+    open_files(seed)
+    open_web(seed)
     _stay_small()
     for name in ("drive", "files", "output", "patches", "auth", "userdata"):
         _add_module(f"google.colab.{name}")
@@ -245,12 +248,15 @@ class Changed(MetaPathFinder):
         return spec
 
 
-def _open_files(seed: int) -> None:
+def open_files(seed: int = 0) -> None:
     """A picture that is not there can be opened; a file can be written wherever it should lie."""
     real_open, real_exists, real_isfile = builtins.open, os.path.exists, os.path.isfile
 
     def open_any(file: Any, mode: str = "r", *arguments: Any, **named: Any) -> Any:
-        if "r" in mode and "b" in mode and _is_missing(file, PICTURES):
+        if "r" in mode and "b" in mode and str(file).lower().endswith((*PICTURES,)):
+            OPENED.append(str(file))
+            if not _is_missing(file, PICTURES):
+                return real_open(file, mode, *arguments, **named)
             return io.BytesIO(picture_bytes(_named(file), seed))
         if isinstance(file, (str, os.PathLike)) and set(mode) & {"w", "x", "a"}:
             file = _place(file)
@@ -273,20 +279,22 @@ def _is_missing(file: Any, suffixes: set[str]) -> bool:
 
 
 def _place(file: str | os.PathLike[Any]) -> Any:
-    """Where a file is written: where it should lie, or here, under its name."""
+    """Where a file is written: where it should lie, here under its name, or nowhere."""
     parent = os.path.dirname(os.fspath(file))
     try:
         os.makedirs(parent or ".", exist_ok=True)
     except (OSError, ValueError):
-        return _named(file)
-    return file if os.access(parent or ".", os.W_OK) else _named(file)
+        parent, file = "", _named(file)
+    if not os.access(parent or ".", os.W_OK):
+        file = _named(file)
+    return file if os.access(file, os.W_OK) or not os.access(file, os.F_OK) else os.devnull
 
 
 def _named(file: Any) -> str:
     return os.fspath(file).replace("\\", "/").rpartition("/")[2]
 
 
-def _open_web(seed: int) -> None:
+def open_web(seed: int = 0) -> None:
     """Whatever is downloaded is a picture."""
     web: Any = importlib.import_module("urllib.request")
 
@@ -316,8 +324,9 @@ def _open_web(seed: int) -> None:
 
     def retrieve(address: Any, filename: Any = None, *arguments: Any, **named: Any) -> Any:
         name = filename or f"/tmp/{random.randrange(1 << 40):x}.png"
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_bytes(picture_bytes(str(address), seed))
+        if not Path(name).is_file():  # what was handed in is what was downloaded
+            with open(name, "wb") as file:
+                file.write(picture_bytes(str(address), seed))
         return name, {}
 
     web.urlopen, web.urlretrieve = get, retrieve

@@ -46,6 +46,7 @@ class LessonDesk:
         self.kept: dict[str, list[Kept]] = {}
         self.placed: set[str] = set()  # TODOs whose check has been passed
         self.given: dict[str, Any] = {}
+        self.paths: dict[int, str] = {}  # of pictures that a cell has opened, by their objects
         self.asked: tuple[str, int] | None = None
         self.state = state.Untouched([verdicts, cells, state, sys.modules[__name__], kit])
 
@@ -162,7 +163,7 @@ class LessonDesk:
         names = self.cells.names
         kept = self.kept[name]
         if name in verdicts.REPORTED:
-            value: Any = {one: names.get(one) for one in verdicts.REPORTED[name]}
+            value: Any = self._chosen({one: names.get(one) for one in verdicts.REPORTED[name]})
             if not kept or any(v is not None for v in value.values()):
                 kept[:] = [*kept[:1], Kept(value, {})] if kept else [Kept(value, {})]
             return
@@ -182,6 +183,15 @@ class LessonDesk:
         if len(kept) == MOST_KEPT:
             kept.pop(1)
         kept.append(Kept(value, dict(names)))
+
+    def _chosen(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Images that lack the names of their files are told by the files opened last."""
+        told = {one: verdicts.identity(value) for one, value in values.items()}
+        free = [path for path in doors.OPENED if path not in {one["path"] for one in told.values()}]
+        nameless = [one for one in values if told[one]["kind"] == "Image"]
+        for one, path in zip(nameless, free[-len(nameless) :], strict=False):
+            self.paths.setdefault(id(values[one]), path)
+        return {one: self.paths.get(id(value), value) for one, value in values.items()}
 
     def _missing(self, name: str) -> Exception:
         """The reason why there is nothing under a name that could be asked."""

@@ -483,6 +483,8 @@ def _inputs(
 def _second_style(function: Function, draw: random.Random) -> Iterator[_Line]:
     """Two styles blended: the same as one where the second is the first, and both count.
 
+    A blend adds losses: of a style's Gram matrices times a number it is a square of that number.
+
     The notebook's own tensors of the second style are replaced for it.
     """
     one = _style_given(draw)
@@ -493,11 +495,19 @@ def _second_style(function: Function, draw: random.Random) -> Iterator[_Line]:
     yield from _gradients(draw, _loss(result), one.leaves)
     for _ in range(8):
         target, style, weights = _style_given(draw).arguments
-        other = {name: gram * draw.choice((-3, 5)) for name, gram in style.items()}
         _replace_outside(function, {name: gram.clone() for name, gram in style.items()})
-        near = float(_loss(function(target, style, weights)).detach())
-        far = float(_loss(function(target, other, weights)).detach())
+        losses = [
+            float(_loss(function(target, _times(style, factor), weights)).detach())
+            for factor in (-3, 1, 5, 9)
+        ]
+        near, far = losses[1], losses[draw.choice((0, 2))]
         yield "counts", ["more" if far > near else "less" if far < near else "same"]
+        third = losses[3] - 3 * losses[2] + 3 * losses[1] - losses[0]
+        yield "square", ["yes" if abs(third) < 1e-3 * max(map(abs, losses)) else "no"]
+
+
+def _times(grams: Mapping[str, Tensor], factor: float) -> _Features:
+    return {name: gram * factor for name, gram in grams.items()}
 
 
 def _replace_outside(function: Any, grams: Mapping[str, Tensor]) -> None:

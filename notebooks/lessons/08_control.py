@@ -66,7 +66,7 @@ def recolour(style, content):
 # %%
 mine = recolour(style, content)
 off = (statistics(mine[0].flatten(1))[1] - statistics(content[0].flatten(1))[1]).abs().max()
-print("✓ the covariances are equal" if off < 1e-3 else f"not yet: they differ by up to {off:.2f}")
+print("✓ the covariances are equal" if off < 1e-3 else "not yet: they differ")
 
 # %% [markdown]
 # **My prediction:** *What will the cat lose if its colours stay? Write here.*
