@@ -21,6 +21,7 @@ from support.handins import (
 
 from coursekit.collect import collect
 from coursekit.collect.layouts import LayoutError
+from coursekit.collect.saved import read_book
 from coursekit.course import this_course
 
 GRAM = ("02_gram", "gram_matrix")
@@ -502,3 +503,10 @@ def test_the_release_is_read_from_the_student_notebooks_alone():
         for question in course.questions:
             if question.lesson == path.stem:
                 assert question.stub == stubs[question.cell_id]
+
+
+def test_a_number_of_many_digits_in_an_output_refuses_no_notebook():
+    text = json.dumps(notebook()).replace(
+        '"nbformat_minor"', '"x": ' + "7" * 5000 + ', "nbformat_minor"'
+    )
+    assert read_book("02_gram.ipynb", text.encode()).cells

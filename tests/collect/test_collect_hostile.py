@@ -188,12 +188,11 @@ def test_other_archives_are_refused_with_the_remedy(tmp_path):
         "[" * 200_000 + "]" * 200_000,
         '{"cells": ' + '{"a":' * 200_000 + "1" + "}" * 200_000 + "}",
         '{"cells": [' + "{}," * 1_100_000 + "{}]}",
-        '{"cells": [' + "1" * 5_000 + "]}",
         '{"cells": 5}',
         '{"worksheets": 5}',
         '{"worksheets": [{"cells": [5]}]}',
     ],
-    ids=["deep lists", "deep cells", "brackets", "digits", "number", "worksheets", "old cell"],
+    ids=["deep lists", "deep cells", "brackets", "number", "worksheets", "old cell"],
 )
 def test_json_that_is_no_notebook(tmp_path, text):
     (tmp_path / "class").mkdir()

@@ -22,6 +22,10 @@ WAYS = {
     "file": f"{NET}v = models.vgg19()\nv.load_state_dict(torch.load('/x/vgg19-dcbb9e9d.pth'))\n"
     f"net = v.features{SHOWN}",
     "missing picture": "assert max(Image.open('D:/x/night.JPG').convert('RGB').size) == 50",
+    "a folder that is not there": "open('no/such/a.txt', 'w').write('x')\n"
+    "assert open('no/such/a.txt').read() == 'x'",
+    "a drive that is not there": "Image.new('RGB', (3, 4)).save('/proc/drive/own.png')\n"
+    "assert Image.open('own.png').size == (3, 4)",
     "own picture": "Image.new('RGB', (3, 4)).save('own.png')\n"
     "assert Image.open('own.png').size == (3, 4)",
     "enlarged": "assert Image.new('RGB', (30, 20)).resize((600, 400)).size == (50, 33)",

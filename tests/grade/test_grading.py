@@ -4,14 +4,18 @@ The mutants run in this process, through the same calls that the cells of the re
 make, with the kit that the grading kernel has.
 """
 
+import builtins
 import json
+import os
 import random
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
 from support.desk import BY_NAME, PRELUDE, TODOS, asked, judged, run_cells
 from support.mutants import read_mutants, share
 from support.pictures import LONG_TEXT, with_chunks
@@ -287,6 +291,47 @@ def layer_style_loss(target_feature, style_gram, weight):
 def test_a_failing_line_below_the_answer_costs_nothing(kernel, drawn, capsys):
     source = f"{BY_NAME['gram_matrix'].reference}\nprint(gram_matrix(features))\n1 / 0"
     assert judged("gram_matrix", source, drawn, kernel(), capsys).full
+
+
+def test_a_second_style_must_be_blended(kernel, drawn, capsys):
+    source = """
+second_style_grams = {"conv1_1": torch.zeros(2, 2)}
+def style_loss(target_features, style_grams, style_weights):
+    loss = 0
+    for layer, weight in style_weights.items():
+        first = layer_style_loss(target_features[layer], style_grams[layer], weight)
+        other = layer_style_loss(target_features[layer], second_style_grams[layer], weight)
+        loss += BLEND / target_features[layer].numel()
+    return loss
+"""
+    blended, rooted = (
+        judged("style_loss", source.replace("BLEND", blend), drawn, kernel(), capsys)
+        for blend in ("(0.7 * first + 0.3 * other)", "torch.sqrt(first * other)")
+    )
+    assert blended.extra.passed
+    assert not rooted.extra.passed
+
+
+def test_an_opened_picture_is_told_by_its_file(kernel, capsys, tmp_path, monkeypatch):
+    for owner, name in ((builtins, "open"), (os.path, "exists"), (os.path, "isfile")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))  # put back afterwards
+    desk = kernel()
+    sys.modules["doors"].open_files()
+    monkeypatch.chdir(tmp_path)
+    for name in ("other", "dog", "night"):
+        Image.new("RGB", (9, 9)).save(f"{name}.png")
+    source = """
+from PIL import Image
+other = Image.open("other.png").convert("RGB")
+my_style = Image.open("dog.png").convert("RGB")
+my_content = Image.open("night.png")
+"""
+    run_cells(desk, "own_pictures", source, "print('its check')")
+    capsys.readouterr()
+    desk.report()
+    shown = json.loads(capsys.readouterr().out)["shown"]
+    assert shown["my_style"] == {"kind": "path", "path": "dog.png"}
+    assert Path(shown["my_content"]["path"]).name == "night.png"
 
 
 def test_what_an_answer_says_and_sets_stays_with_it(kernel, drawn, capsys):

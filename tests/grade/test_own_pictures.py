@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from coursekit.course import pictures_handed_out
-from coursekit.grade.pictures import best_match, judge
+from coursekit.grade.pictures import MAX_FILES, best_match, judge, unpack_pictures
 from coursekit.sandbox import Plain
 from styletools import bundled
 
@@ -31,6 +31,14 @@ CAFE = "café/nuit étoilée.jpg"
 )
 def test_a_picture_is_found_by_its_name(path, names, found):
     assert best_match(path, names) == found
+
+
+def test_frames_of_an_animation_leave_room_for_the_pictures(tmp_path):
+    frames = {f"frames/{number}.png": b"frame" for number in range(MAX_FILES + 100)}
+    chosen = {"images/dog.jfif": b"dog", "images/night.heic": b"night"}
+    copies = unpack_pictures(frames | chosen, tmp_path)
+    assert len(copies) == MAX_FILES
+    assert {name: copies[name].read_bytes() for name in chosen} == chosen
 
 
 def test_parts_that_must_be_the_same():
