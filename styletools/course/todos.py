@@ -156,7 +156,7 @@ UNKNOWN_LAYER = Meaning(
     "unknown-layer",
     "The dict has no such layer. Its keys are names such as 'conv1_1': letter by letter.",
 )
-WHOLE_DICT = r"'dict'|dict object|type dict|\(dict|not dict"
+WHOLE_DICT = r"'dict'|dict object|type dict|\(dict|(?:not|got) dict"
 
 WRONG_SIZES = "-1|1|3|5|7|15|21|35|105"  # the sizes of the check's features, and their products
 
