@@ -80,7 +80,7 @@ def test_ctrl_c(run, monkeypatch):
     ("arguments", "message"),
     [
         (["sweep", "gone.toml"], "gone.toml cannot be read"),
-        (["sweep", "plan.toml", "--store", "photo.png"], "photo.png cannot be written"),
+        (["sweep", "plan.toml", "--store", "photo.png"], "Directory 'photo.png' is a file"),
         (["sweep", "plan.toml", "--scheduler", "tcp://127.0.0.1:1"], "No scheduler answers at tcp"),
         (["runs", "compare"], "There are no runs here"),
         (["runs", "export", "x.csv"], "There are no runs here"),
