@@ -206,7 +206,7 @@ def test_earns_nothing(batch, forgery):
     for todo in forgery.todos:
         assert found[todo].status in forgery.statuses, found[todo]
     others = {o.status for name, o in found.items() if name not in forgery.todos}
-    assert others == {"not attempted"}
+    assert others <= {"not attempted", "tampered"}  # a thread is there when the next is asked, too
 
 
 @pytest.mark.parametrize("name", honest())
