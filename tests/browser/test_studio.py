@@ -378,9 +378,9 @@ def test_the_keyboard_is_enough(studio, panel):
     page.keyboard.press("Enter")
     expect(panel.cards.first).to_have_attribute("aria-pressed", "false")
     panel.button("More settings").press("Enter")
-    expect(panel.field("tolerance")).to_be_visible()
+    expect(panel.field("done at loss")).to_be_visible()
     panel.button("Fewer settings").press("Enter")
-    expect(panel.field("tolerance")).to_be_hidden()
+    expect(panel.field("done at loss")).to_be_hidden()
     assert len(studio.cells()) == cells
 
 
