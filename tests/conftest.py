@@ -10,6 +10,8 @@ from support.desk import drawn, kernel, reference  # noqa: F401
 from support.needs import missing
 from support.weights import vgg_weights
 
+from styletools.backbones import Backbone
+
 IN_CI = os.environ.get("CI") == "true"
 os.environ["STYLETOOLS_BACKBONE"] = "small"  # fast: a test that needs vgg19's numbers names it
 
@@ -89,3 +91,9 @@ def bare_pillow(monkeypatch):
 @pytest.fixture
 def weights():
     return vgg_weights()
+
+
+@pytest.fixture
+def backbone(weights):
+    """A random one, of max pooling."""
+    return Backbone("random", weights, "max", "0" * 64)

@@ -262,9 +262,10 @@ class Grader:
             ended = next((key for key, cell in results.items() if cell.how in LOST), "")
             if ended.startswith("run-"):
                 skipped[ended] = results[ended]
-            elif culprits := [name for name in asked if ended.startswith(f"{name}-")]:
-                blamed.update(culprits)
-                final |= {name: found[name] for name in culprits if blamed[name] >= TRIES}
+            elif culprit := next((name for name in asked if ended.startswith(f"{name}-")), ""):
+                blamed[culprit] += 1
+                if blamed[culprit] >= TRIES:
+                    final[culprit] = found[culprit]
             elif ended:  # by no answer: by what a cell left running, or by this machine
                 blamed.update(asked)
                 if all(blamed[name] >= TRIES for name in asked):

@@ -8,6 +8,7 @@ that nbval compares in pytest's process, out of the student's reach.
 import ast
 import functools
 import inspect
+import math
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,17 +16,22 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
+import torch
 from nbformat import NotebookNode
+from torch import nn
 
 from coursekit.collect.magics import parsed
 from coursekit.course import NOTEBOOKS, CourseError, Question, this_course
 from coursekit.inside import state, verdicts
+from coursekit.inside.cells import Cells
 from coursekit.records import Run
 from styletools import losses
 from styletools.course.todos import TODOS
 
 MAX_DRAWS = 4_000
 SEED_BITS = 96
+_LIBRARIES = {"torch": torch, "nn": nn, "F": nn.functional, "np": np, "math": math}
 _KERNEL = {"kernelspec": {"name": "coursekit", "display_name": "coursekit", "language": "python"}}
 
 
@@ -76,11 +82,12 @@ class Reference:
         for todo in self.todos.values():
             if todo.name not in verdicts.PARTS:
                 continue
-            desk = verdicts.Desk({**offers, **self.answers})
-            desk.answer(todo.name, todo.reference)
-            if todo.name not in desk.names:
-                raise CourseError(f"The reference of {todo.name} fails: {'; '.join(desk.errors)}.")
-            self.answers[todo.name] = desk.names[todo.name]
+            book = Cells()
+            book.names |= {**_LIBRARIES, **offers, **self.answers}
+            failure = book.run(todo.reference, todo.name)
+            if todo.name not in book.names:
+                raise CourseError(f"The reference of {todo.name} fails: {failure}.")
+            self.answers[todo.name] = book.names[todo.name]
 
     def draw(self, name: str, seeds: Callable[[], int] | None = None) -> list[_Verdict]:
         """Verdicts on a TODO, at fresh seeds where no number is near a rounding boundary.

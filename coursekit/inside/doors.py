@@ -7,6 +7,7 @@ the CPU. What is random comes from the seed, so that who has it can make the sam
 """
 
 import builtins
+import contextlib
 import functools
 import importlib
 import io
@@ -281,10 +282,8 @@ def _is_missing(file: Any, suffixes: set[str]) -> bool:
 def _place(file: str | os.PathLike[Any]) -> Any:
     """Where a file is written: where it should lie, here under its name, or nowhere."""
     parent = os.path.dirname(os.fspath(file))
-    try:
+    with contextlib.suppress(OSError):
         os.makedirs(parent or ".", exist_ok=True)
-    except (OSError, ValueError):
-        parent, file = "", _named(file)
     if not os.access(parent or ".", os.W_OK):
         file = _named(file)
     return file if os.access(file, os.W_OK) or not os.access(file, os.F_OK) else os.devnull

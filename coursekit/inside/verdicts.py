@@ -9,15 +9,10 @@ computed them. Shapes with leading ones, float64 and one-element tensors are tak
 meant, as by the checks that the student sees.
 """
 
-import ast
-import builtins
-import json
-import linecache
 import math
 import numbers
 import os
 import random
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -25,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 _MARGIN = 1e-5  # relative: float32 sums in another order agree to about 1e-6
 FAINT = 0.3  # of the largest entry of a matrix: smaller ones are not shown
@@ -36,7 +31,6 @@ LAYERS = (*STYLE_LAYERS[:4], CONTENT_LAYER, STYLE_LAYERS[4])
 OTHER_LAYERS = {f"conv{b}_{n}" for b in range(1, 6) for n in range(2, 3 if b < 3 else 5)}
 OTHER_LAYERS -= {CONTENT_LAYER}
 TEXT = 300  # characters kept of an exception's text
-LIBRARIES = {"torch": torch, "nn": nn, "F": nn.functional, "np": np, "math": math}
 
 Function = Callable[..., Any]
 _Features = dict[str, Tensor]
@@ -96,78 +90,6 @@ def verdict(name: str, part: str, answer: Any, seed: int) -> Verdict:
 
 
 # --- In the kernel -------------------------------------------------------------------------------
-
-
-class Desk:
-    """Where answers are run, each in names of its own, so that none depends on another.
-
-    Args:
-        offers: what the lessons give to every answer.
-        calls: of the kit's withheld functions, as they happen.
-        kit: the package `styletools` of a grading kernel.
-    """
-
-    def __init__(
-        self, offers: Mapping[str, Any], calls: list[str] | None = None, kit: Any = None
-    ) -> None:
-        self.offers = {**LIBRARIES, **offers}
-        self.calls = [] if calls is None else calls
-        self.kit = kit
-        self.names: dict[str, Any] = {}
-        self.errors: list[str] = []
-
-    def give(self, name: str, source: str) -> None:
-        """Offer the reference's version of an earlier TODO to the answers after it."""
-        names = self._fresh()
-        exec(compile(source, f"<{name}>", "exec"), names)
-        self.offers[name] = names[name]
-        if self.kit is not None and name == "gram_matrix":  # the lesson imports it from there
-            self.kit.gram_matrix = self.kit.losses.gram_matrix = names[name]
-
-    def answer(self, name: str, source: str) -> None:
-        """Run an answer cell; a line that fails, such as a student's own test, costs nothing."""
-        self.names, self.errors = self._fresh(), []
-        self.calls.clear()
-        linecache.cache[f"<{name}>"] = (len(source), None, source.splitlines(True), f"<{name}>")
-        try:
-            statements = ast.parse(source).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            self.errors.append(described(error))
-            return
-        for statement in statements:
-            try:
-                with quiet():
-                    module = ast.Module([statement], [])
-                    exec(compile(module, f"<{name}>", "exec"), self.names)
-            except BaseException as error:
-                self.errors.append(described(error))
-
-    def show(self, name: str, part: str, seed: int) -> None:
-        """Print the verdict on a part of the answer."""
-        try:
-            with quiet():
-                text = verdict(name, part, self._found(name), seed).text
-        except BaseException as error:
-            text = f"raised {described(error)}\n"
-        if self.calls:
-            text = f"tampered: called {', '.join(dict.fromkeys(map(str, self.calls)))}\n"
-        sys.stdout.write(text)
-        sys.stdout.flush()
-
-    def report(self, *names: str) -> None:
-        """Print what some names are, for the grader to look at: nothing is proved by it."""
-        with quiet():
-            text = json.dumps({name: identity(self.names.get(name)) for name in names})
-        sys.stdout.write(text + "\n")
-
-    def _fresh(self) -> dict[str, Any]:
-        return {"__name__": "__main__", "__builtins__": builtins, **self.offers}
-
-    def _found(self, name: str) -> Any:
-        if name not in self.names:
-            reason = f" ({self.errors[0]})" if self.errors else ""
-            raise NameError(f"the cell defines no `{name}`{reason}")
-        return self.names[name]
 
 
 @contextmanager

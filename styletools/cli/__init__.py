@@ -328,13 +328,13 @@ def _what_to_do(
     if not content or not style:
         raise click.UsageError("Give CONTENT and STYLE: two pictures.")
     given = {name: value for name, value in settings.items() if value is not None}
-    if "style_weights" in given:
-        given["style_weights"] = _parse_weights(given["style_weights"])
-    if "more_styles" in given:
-        given["more_styles"] = read_shares(given["more_styles"])
-    for name in ("content_layers", "content_masks", "style_masks"):
+    readers = {
+        "style_weights": _parse_weights, "more_styles": read_shares, "content_layers": read_paths,
+        "content_masks": read_paths, "style_masks": read_paths,
+    }  # fmt: skip
+    for name, read in readers.items():
         if name in given:
-            given[name] = read_paths(given[name])
+            given[name] = read(given[name])
     return content, style, config.replace(**given)
 
 
@@ -361,15 +361,13 @@ def _stylize_folder(
 
 def _keep_previews(place: Path, config: TransferConfig, show: Any, begins: bool) -> Any:
     """The callback that also keeps pictures on the way, if that is asked for."""
-    from styletools.images import save_image
-    from styletools.lab.run import preview_path, preview_paths, previews_of
-    from styletools.lab.store import Previews
+    from styletools.lab.run import preview_paths, previews_of
+    from styletools.lab.store import previews_in
 
     folder = previews_of(place)
     for path in preview_paths(folder) if begins else ():
         path.unlink()  # of an earlier run
-    keep = Previews(config, lambda step, image: save_image(image, preview_path(folder, step)), show)
-    return keep if config.save_every else show
+    return previews_in(folder, config, show) if config.save_every else show
 
 
 def _parse_weights(text: str) -> dict[str, float]:

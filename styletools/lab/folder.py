@@ -15,13 +15,13 @@ from styletools.config import FAST, TransferConfig
 from styletools.errors import ConfigError, ImageError
 from styletools.images import MIN_SIDE, load_image, read_config, save_image
 from styletools.lab.progress import StepBar
-from styletools.lab.run import describe, preview_path, preview_paths, previews_of
+from styletools.lab.run import describe, preview_paths, previews_of
 from styletools.lab.store import (
     UNFINISHED_WORK,
-    Previews,
     RunRequest,
     RunStoppedError,
     go_on,
+    previews_in,
 )
 from styletools.transfer import Callback, Ended, Step
 
@@ -136,10 +136,8 @@ def _paint(request: RunRequest, place: Path, tell: Callback) -> dict[str, Any]:
     """Paint one photograph, from where it was left; returns what the picture says of itself."""
     work = place.parent / UNFINISHED_WORK / place.stem
     work.mkdir(parents=True, exist_ok=True)
-    keep = Previews(
-        request.config, lambda step, image: save_image(image, preview_path(work, step)), tell
-    )
-    result = go_on(request, keep if request.config.save_every else tell, work)
+    keep = previews_in(work, request.config, tell) if request.config.save_every else tell
+    result = go_on(request, keep, work)
     if result.ended.early:
         raise RunStoppedError(result)
     told = {

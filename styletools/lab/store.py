@@ -277,12 +277,7 @@ class RunStore:
         work = self.folder / UNFINISHED_WORK / f"{request.lock_name}-{request.config.precision}"
         with self._on_disk():
             work.mkdir(parents=True, exist_ok=True)
-            keep = Previews(
-                request.config,
-                lambda step, picture: save_image(picture, preview_path(work, step)),
-                callback,
-            )
-            result = go_on(request, keep, work)
+            result = go_on(request, previews_in(work, request.config, callback), work)
             if result.ended.early:
                 raise RunStoppedError(result)
             run = self.keep(request, result, load_previews(work))
@@ -422,6 +417,13 @@ class Previews:
         if step.step % self.every == 0:
             self.keep(step.step, to_image(step.image))
         return self.callback(step) if self.callback else None
+
+
+def previews_in(folder: Path, config: TransferConfig, callback: Callback | None) -> Previews:
+    """`Previews` that are saved in a folder."""
+    return Previews(
+        config, lambda step, picture: save_image(picture, preview_path(folder, step)), callback
+    )
 
 
 def finite(

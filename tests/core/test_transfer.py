@@ -30,11 +30,6 @@ LBFGS = SMALL.replace(optimizer="lbfgs")
 
 
 @pytest.fixture
-def backbone(weights):
-    return Backbone("random", weights, "max", "0" * 64)
-
-
-@pytest.fixture
 def pictures():
     generator = torch.Generator().manual_seed(1)
     content, style = torch.randn(2, 1, 3, 32, 40, generator=generator)

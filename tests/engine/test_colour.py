@@ -6,18 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from styletools.backbones import Backbone
 from styletools.config import TransferConfig
 from styletools.engine.colour import luminance, match_colours, match_luminance, recolour
 from styletools.images import denormalise, normalise, to_image
 from styletools.transfer import stylize
 
 CONFIG = TransferConfig(steps=4, style_weight=1e3, backbone="small", optimizer="lbfgs")
-
-
-@pytest.fixture
-def backbone(weights):
-    return Backbone("random", weights, "max", "0" * 64)
 
 
 def picture(rng, low, high, size=(40, 48)):

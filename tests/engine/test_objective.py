@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from styletools import losses
-from styletools.backbones import Backbone, load_backbone
+from styletools.backbones import load_backbone
 from styletools.config import FAST, TransferConfig
 from styletools.engine import precision as precisions
 from styletools.engine.gram import lean_gram
@@ -20,11 +20,6 @@ from styletools.transfer import stylize
 
 CPU = torch.device("cpu")
 LBFGS = TransferConfig(optimizer="lbfgs", style_weight=1e3, pooling="max", backbone="small")
-
-
-@pytest.fixture
-def backbone(weights):
-    return Backbone("random", weights, "max", "0" * 64)
 
 
 @pytest.fixture

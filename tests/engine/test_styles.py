@@ -18,11 +18,6 @@ CONFIG = TransferConfig(steps=3, style_weight=1e3, backbone="small", optimizer="
 
 
 @pytest.fixture
-def backbone(weights):
-    return Backbone("random", weights, "max", "0" * 64)
-
-
-@pytest.fixture
 def pictures():
     generator = torch.Generator().manual_seed(1)
     sizes = ((40, 48), (40, 48), (64, 36), (40, 48))  # content, style, another style, target

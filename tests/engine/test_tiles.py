@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from styletools.backbones import Backbone
 from styletools.config import STYLE_DISTANCES, VGG19_LAYERS, TransferConfig
 from styletools.engine.memory import halo_of, memory_needed, plan_memory
 from styletools.engine.objective import Objective
@@ -15,11 +14,6 @@ from styletools.vgg import VGG19Features
 CONFIG = TransferConfig(
     steps=4, style_weight=1e3, backbone="small", optimizer="lbfgs", content_layers=("conv3_2",)
 )
-
-
-@pytest.fixture
-def backbone(weights):
-    return Backbone("random", weights, "max", "0" * 64)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import secrets
 import textwrap
 
 import pytest
-from support.desk import BY_NAME, PRELUDE, asked, drawn, kernel, reference, run_cells  # noqa: F401
+from support.desk import BY_NAME, PRELUDE, asked, run_cells
 from support.mutants import read_mutants
 
 from coursekit.inside import verdicts
@@ -148,7 +148,7 @@ def cases(request):
 @pytest.mark.parametrize(
     "block", [0, *(pytest.param(n, marks=pytest.mark.soak) for n in range(1, BLOCKS))]
 )
-def test_the_check_and_the_grade_agree(block, cases, kernel, drawn, capsys):  # noqa: F811
+def test_the_check_and_the_grade_agree(block, cases, kernel, drawn, capsys):
     apart, full = [], 0
     for seed, (name, cells, place, titles), ticked in cases[block]:
         desk = kernel()

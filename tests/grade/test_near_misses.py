@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from support.desk import reference  # noqa: F401
 
 from coursekit.inside import verdicts
 
@@ -107,7 +106,7 @@ def accepted(answer, name, part, drawn):
 
 
 @pytest.fixture(scope="module")
-def draws(reference):  # noqa: F811
+def draws(reference):
     """{(TODO, part): verdicts on it}."""
     found = {}
     for one in [one for name in FAMILIES for _ in range(DRAWS) for one in reference.draw(name)]:
@@ -139,7 +138,7 @@ def test_every_verdict_has_its_near_misses():
 @pytest.mark.parametrize(
     ("name", "family"), [(name, family) for name, kinds in FAMILIES.items() for family in kinds]
 )
-def test_no_verdict_accepts_an_error_of_a_thousandth(reference, draws, name, family):  # noqa: F811
+def test_no_verdict_accepts_an_error_of_a_thousandth(reference, draws, name, family):
     errors = [error for error in ERRORS if error >= MOST]
     found = largest_accepted(reference.answers[name], name, family, draws, errors)
     for part in BLIND.get(name, {}).get(family, ()):
@@ -148,7 +147,7 @@ def test_no_verdict_accepts_an_error_of_a_thousandth(reference, draws, name, fam
     assert max(found.values()) == 0, found
 
 
-def test_the_right_answers_are_accepted(reference, draws):  # noqa: F811
+def test_the_right_answers_are_accepted(reference, draws):
     """So that the search above does not compare with nothing."""
     for (name, part), several in draws.items():
         assert all(accepted(reference.answers[name], name, part, drawn) for drawn in several)
