@@ -60,6 +60,7 @@ def optimise(target, optimizer, loss_of, steps):
     return loss_history
 
 # %% passed: numbers of numpy, a progress bar, a picture now and then
+from styletools import to_image
 from tqdm import tqdm
 def optimise(target, optimizer, loss_of, steps):
     loss_history = np.zeros(steps)

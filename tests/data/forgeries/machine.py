@@ -730,9 +730,9 @@ MACHINE: tuple[Forgery, ...] = (
                 ("nice", lambda: os.nice(-5)),
                 ("ptrace", lambda: libc.ptrace(16, 1, 0, 0) and 1 / 0),
                 ("mknod", lambda: os.mknod("/tmp/redteam-disk", 0o60666, os.makedev(8, 0))),
-                ("hostname", lambda: open("/proc/sys/kernel/hostname", "w").write("redteam")),
-                ("sysrq", lambda: open("/proc/sysrq-trigger", "w").write("h")),
-                ("usr", lambda: open("/usr/bin/redteam", "w").close()),
+                ("hostname", lambda: os.write(os.open("/proc/sys/kernel/hostname", 1), b"redteam")),
+                ("sysrq", lambda: os.write(os.open("/proc/sysrq-trigger", 1), b"h")),
+                ("usr", lambda: os.close(os.open("/usr/bin/redteam", os.O_WRONLY | os.O_CREAT))),
             ):
                 try:
                     call()
