@@ -128,11 +128,13 @@ class Run:
         name: its file's.
         wanted: TODOs that are judged by what it defines.
         cells: as far as they are needed.
+        modules: {name: source} of Python files beside it that it imports.
     """
 
     name: str
     wanted: tuple[str, ...]
     cells: tuple[Code, ...]
+    modules: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -144,11 +146,13 @@ class OneNotebook:
         names: what is called how in it: "features" and "gram", functions; "content", "style" and
             "total", losses in the loop. One that is not known is missing.
         history: whether the exercise that was handed out asks for a list of losses.
+        modules: {name: source} of Python files beside it that it imports.
     """
 
     cells: tuple[str, ...]
     names: Mapping[str, str] = field(default_factory=dict)
     history: bool = True
+    modules: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,15 @@ never looked at (of pictures, the hash); and a hand-in that cannot be read is re
 the reason, while the others go on.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from coursekit.collect.answers import discarded, find_answers
 from coursekit.collect.archive import (
+    MODULES,
     OLD,
     PICTURES,
     RUN_FILES,
@@ -23,9 +25,10 @@ from coursekit.collect.archive import (
     read_material,
     shown,
 )
+from coursekit.collect.helpers import KIT
 from coursekit.collect.layouts import Handin, find_handins
 from coursekit.collect.one_notebook.find import find_single, notebook_of, single_answers
-from coursekit.collect.saved import Book, read_book
+from coursekit.collect.saved import MAX_SOURCES, Book, read_book
 from coursekit.course import Course, this_course
 from coursekit.records import OneNotebook, Run, Submission
 
@@ -108,13 +111,41 @@ def _books(material: Material) -> tuple[list[Book], list[str]]:
             damaged.append(str(error))
     if not books:
         raise SubmissionError(" ".join(damaged) or "There is no notebook (.ipynb) in it.")
+    modules = {
+        name: data.decode("utf-8", "replace")
+        for name, data in material.files.items()
+        if name.endswith(MODULES)
+    }
+    imported = [_imported(book, modules) for book in books]
+    books = [
+        replace(book, modules={module: modules[name] for name, module in found.items()})
+        for book, found in zip(books, imported, strict=True)
+    ]
     notes += [f"Left out: {reason}" for reason in damaged]
     if material.hidden:
         notes.append(f"Folders that are not looked at: {', '.join(sorted(material.hidden))}.")
-    if material.others:
-        steering = [name for name in material.others if name.endswith((".py", ".ini", ".toml"))]
-        names = [*sorted(steering), *sorted(set(material.others) - set(steering))]
+    if others := {*material.others, *modules}.difference(*imported):
+        steering = [name for name in others if name.endswith((".py", ".ini", ".toml"))]
+        names = [*sorted(steering), *sorted(others - {*steering})]
         more = f" and {len(names) - SHOWN_FILES} more" if len(names) > SHOWN_FILES else ""
         listed = ", ".join(shown(name) for name in names[:SHOWN_FILES])
         notes.append(f"Files that are not looked at: {listed}{more}.")
     return books, notes
+
+
+def _imported(book: Book, files: Mapping[str, str]) -> dict[str, str]:
+    """{file: module}, of the Python files beside a notebook that it or another of them imports."""
+    home = PurePosixPath(book.name).parent
+    code = "\n".join(
+        [*(cell.source for cell in book.cells if cell.kind == "code"), *files.values()]
+    )
+    named = set(re.findall(r"\w+", " ".join(re.findall(r"^\s*(?:from|import)\b.*", code, re.M))))
+    found: dict[str, str] = {}
+    left = MAX_SOURCES
+    for file, source in files.items():
+        path = PurePosixPath(file).with_suffix("")
+        parts = path.relative_to(home).parts if path.is_relative_to(home) else ()
+        left -= len(source)
+        if {*parts[:1]} & named - {KIT} and left >= 0:
+            found[file] = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    return found

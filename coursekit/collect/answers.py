@@ -289,7 +289,7 @@ def _runs(
         extra = {c.position for c in best.values() if c.book is book}
         cells = _cells(book, course, todos, extra)
         numbered = (replace(c, identity=f"run-{number}-{i}") for i, c in enumerate(cells))
-        yield Run(name, tuple(todos), tuple(numbered))
+        yield Run(name, tuple(todos), tuple(numbered), book.modules)
 
 
 def _is_touched(book: Book, course: Course) -> bool:

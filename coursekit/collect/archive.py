@@ -43,6 +43,7 @@ RENAMED = (".ipynb.txt", ".ipynb.json")
 _COPY = re.compile(  # what a browser, an LMS or a file manager adds to the name of a copy
     r"^copy of |[ _-]+copy[ \d()]*$|[ _-]?\((?P<round>\d{1,3})\)$|[ _-](?P<plain>\d{1,3})$", re.I
 )
+MODULES, MAX_MODULE = ".py", MEGABYTE // 4
 RUN_FILES = {"run.json": MEGABYTE, "losses.csv": 20 * MEGABYTE}  # bytes that are looked at
 PREVIEW = re.compile(r"(.*/)?previews/step_\d+\.png")  # a run's, from on the way: of no interest
 NOTED = {"__MACOSX", ".git", ".ipynb_checkpoints", ".venv", "venv", "__pycache__"}
@@ -66,7 +67,7 @@ class Material:
 
     Attributes:
         notebooks: {name: bytes}.
-        files: likewise, of the pictures and of the files that describe runs.
+        files: likewise, of the pictures, the Python files and the files that describe runs.
         others: the names of all else.
         notes: what was left out, and why.
         damaged: why a notebook could not be read.
@@ -131,7 +132,7 @@ class Material:
                     f"{shown(name)} is larger than {MAX_NOTEBOOK / MEGABYTE:.0f} MB. Clear the "
                     "outputs of its largest cells, and save it again."
                 )
-        elif size <= (MAX_PICTURE if suffix in PICTURES else _run_limit(name)):
+        elif size <= (MAX_PICTURE if suffix in PICTURES else _limit(name)):
             try:
                 self.files[name] = self._read(file, size)
             except _TooLargeError:
@@ -283,15 +284,16 @@ def _time(entry: zipfile.ZipInfo) -> float:
         return 0.0
 
 
-def _run_limit(name: str) -> int:
-    return RUN_FILES.get(PurePosixPath(name).name, -1)
+def _limit(name: str) -> int:
+    """Bytes that are read of a file that is neither a notebook nor a picture."""
+    return MAX_MODULE if name.endswith(MODULES) else RUN_FILES.get(PurePosixPath(name).name, -1)
 
 
 def _is_read(name: str) -> bool:
     """Whether a file is looked at: a notebook, a picture, or of a run."""
     suffix = PurePosixPath(name).suffix.lower()
     notebook = suffix == ".ipynb" or name.lower().endswith(RENAMED)
-    return notebook or suffix in PICTURES or _run_limit(name) >= 0
+    return notebook or suffix in PICTURES or _limit(name) >= 0
 
 
 def uncopied(name: str) -> tuple[str, int]:

@@ -6,8 +6,8 @@ import hashlib
 import json
 import re
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import nbformat
@@ -35,10 +35,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Book:
-    """A notebook."""
+    """A notebook, and {name: source} of the modules beside it that it imports."""
 
     name: str
     cells: tuple[Cell, ...]
+    modules: Mapping[str, str] = field(default_factory=dict)
     age: tuple[bool, float] = (False, 0.0)  # not in a folder of old states; minute of saving
 
 

@@ -54,6 +54,7 @@ def _asked(runs: Sequence[Run], sandbox: Sandbox) -> Iterator[tuple[str, Told]]:
         "runs": [
             {
                 "wanted": run.wanted,
+                "modules": dict(run.modules),
                 "cells": [[cell.label, cell.source, cell.checks] for cell in run.cells],
             }
             for run in runs

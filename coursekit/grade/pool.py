@@ -172,9 +172,12 @@ def _known(order: _Order) -> Grade | None:
 def _digest(course: str, submission: Submission) -> str:
     """Of all that a grade depends on."""
     answers = [[*key, answer.source] for key, answer in sorted(submission.answers.items())]
-    runs = [[run.wanted, [cell.source for cell in run.cells]] for run in submission.notebooks]
+    runs = [
+        [run.wanted, [cell.source for cell in run.cells], sorted(run.modules.items())]
+        for run in submission.notebooks
+    ]
     files = [sorted(submission.pictures.items()), sorted(submission.runs.items())]
     whole = [course, submission.student, answers, runs, files, submission.notes, submission.refused]
     if (one := submission.notebook) is not None:
-        whole.append(repr((one.cells, sorted(one.names.items()), one.history)))
+        whole.append(repr((one.cells, sorted(one.names.items()), one.history, one.modules)))
     return hashlib.sha256(json.dumps(whole).encode()).hexdigest()

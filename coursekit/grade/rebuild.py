@@ -145,7 +145,7 @@ def rebuild_runs(
         wanted = [todo.name for todo in todos if todo.name in run.wanted and todo.name in asked]
         if not wanted:
             continue
-        cells.append(_code(f"open-{number}", f"desk.open({wanted!r})"))
+        cells.append(_code(f"open-{number}", f"desk.open({wanted!r}, {dict(run.modules)!r})"))
         for cell in run.cells:
             if cell.identity not in skipped:
                 call = f"desk.run({cell.source!r}, {cell.label!r}, {cell.checks!r})"

@@ -459,6 +459,7 @@ class Judge:
         losses = {part: names.get(part, f"{part}_loss") for part in ("content", "style", "total")}
         request = {
             "cells": list(self.notebook.cells),
+            "modules": dict(self.notebook.modules),
             "after": self.after,
             "evaluations": list(evaluations),
             "until": len(self.notebook.cells),

@@ -327,14 +327,16 @@ class _Beside(MetaPathFinder, Loader):
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Of one of them."""
-        if name in self.modules:
-            return importlib.util.spec_from_loader(name, self, origin=f"<{name}.py>")
+        package = any(other.startswith(f"{name}.") for other in self.modules)
+        if package or name in self.modules:
+            return importlib.util.spec_from_loader(
+                name, self, origin=f"<{name}.py>", is_package=package
+            )
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        exec(
-            compile(self.modules[module.__name__], f"<{module.__name__}.py>", "exec"), vars(module)
-        )
+        source = self.modules.get(module.__name__, "")
+        exec(compile(source, f"<{module.__name__}.py>", "exec"), vars(module))
 
 
 # --- IPython, as far as cells ask for it ----------------------------------------------------------

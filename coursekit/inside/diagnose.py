@@ -42,7 +42,7 @@ def main() -> None:
         os.write(out, f"{json.dumps(told)}\n".encode())
 
     for run in request["runs"]:
-        book, waiting = cells.Cells(), [*run["wanted"]]
+        book, waiting = cells.Cells(run["modules"]), [*run["wanted"]]
         for label, source, places in run["cells"]:
             if not waiting:
                 break

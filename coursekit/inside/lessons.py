@@ -50,9 +50,9 @@ class LessonDesk:
         self.asked: tuple[str, int] | None = None
         self.state = state.Untouched([verdicts, cells, state, sys.modules[__name__], kit])
 
-    def open(self, wanted: Sequence[str]) -> None:
-        """Begin with a notebook, in which some TODOs are to be judged."""
-        self.cells = cells.Cells()
+    def open(self, wanted: Sequence[str], modules: Mapping[str, str] | None = None) -> None:
+        """Begin with a notebook, in which some TODOs are to be judged; `modules` lie beside it."""
+        self.cells = cells.Cells(modules)
         self.kept = {name: [] for name in wanted}
         self.placed = set()
         self.asked = None

@@ -401,7 +401,8 @@ class Rewritten(runner.Cells):
     """The cells, with weights that can be set, and losses that can be replaced."""
 
     def __init__(self, run: Run) -> None:
-        super().__init__(seconds=run.request["seconds"], all_seconds=run.request["all_seconds"])
+        asked = run.request
+        super().__init__(asked["modules"], asked["seconds"], asked["all_seconds"])
         self.watched = run
         self.names |= {"torch": torch, "nn": nn, "F": nn.functional, "np": np, "math": math}
         self.names |= {"load_image": _load_image, "im_convert": im_convert, "tqdm": bar}

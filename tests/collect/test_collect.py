@@ -510,3 +510,30 @@ def test_a_number_of_many_digits_in_an_output_refuses_no_notebook():
         '"nbformat_minor"', '"x": ' + "7" * 5000 + ', "nbformat_minor"'
     )
     assert read_book("02_gram.ipynb", text.encode()).cells
+
+
+def test_python_files_that_a_notebook_imports_come_with_it(tmp_path):
+    """Others are listed; the kit's own modules are never taken from a hand-in."""
+    document = notebook(answers={"gram_matrix": "from my_tools import gram\ngram_matrix = gram"})
+    folder = saved(tmp_path, document, "ada/work/02_gram.ipynb")
+    files = {
+        "work/my_tools.py": "import our.grams as g\ngram = g.gram",
+        "work/our/__init__.py": "",
+        "work/our/grams.py": "gram = 1",
+        "work/conftest.py": "1 / 0",
+        "work/styletools/losses.py": "import styletools",
+        "elsewhere/my_tools.py": "gram = 2",
+    }
+    for name, source in files.items():
+        path = folder / "ada" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+    submission = collected(folder)
+    [run] = submission.notebooks
+    assert run.modules == {
+        "my_tools": files["work/my_tools.py"], "our": "", "our.grams": "gram = 1",
+    }  # fmt: skip
+    [note] = [note for note in submission.notes if note.startswith("Files that are not")]
+    assert "conftest.py" in note
+    assert "elsewhere/my_tools.py" in note
+    assert "our" not in note

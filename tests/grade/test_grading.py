@@ -9,6 +9,7 @@ import json
 import os
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -449,6 +450,34 @@ def test_an_answer_from_a_machine_with_a_gpu(way, kernel, drawn, capsys):
     assert one.full, one
 
 
+MODULES = {
+    "our_tools": "from our.grams import gram",
+    "our.grams": "def gram(t):\n    x = t.flatten(2)[0]\n    return x @ x.T",
+}
+BESIDE = "from our_tools import gram\ndef gram_matrix(t):\n    return gram(t)"
+
+
+def test_an_answer_may_use_files_beside_its_notebook(drawn, kernel, capsys):
+    desk = kernel()
+    for modules in (MODULES, {}):
+        desk.open(["gram_matrix"], modules)
+        desk.run(BESIDE, "cell 1", ("gram_matrix",))
+        desk.judge()
+        one = asked("gram_matrix", drawn, desk, capsys)
+        assert one.full == bool(modules), one
+        sys.modules.pop("our_tools", None)
+
+
+def test_files_beside_a_notebook_reach_the_kernel(drawn):
+    runs = [replace(run, modules=MODULES) for run in submission().notebooks]
+    opened = rebuild.rebuild_runs(runs, {"gram_matrix": (0,)}, TODOS, drawn).cells
+    assert any(repr(MODULES) in cell.source for cell in opened)
+
+
+def test_the_diagnosis_knows_files_beside_the_notebook(diagnosed):
+    assert diagnosed("import torch", BESIDE).status == "passed"
+
+
 @pytest.fixture(scope="module")
 def diagnosed(tmp_path_factory):
     """What the student's own checks say of cells, run as in the sandbox."""
@@ -457,7 +486,7 @@ def diagnosed(tmp_path_factory):
 
     def ask(*sources):
         cells = [Code(f"cell {n}", source, ()) for n, source in enumerate(sources, start=1)]
-        run = Run("02_gram.ipynb", ("gram_matrix",), tuple(cells))
+        run = Run("02_gram.ipynb", ("gram_matrix",), tuple(cells), MODULES)
         return diagnosis.diagnose([run], Plain(kit=folder))["gram_matrix"]
 
     return ask

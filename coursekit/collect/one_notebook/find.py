@@ -102,7 +102,7 @@ def single_answers(books: Sequence[Book], found: tuple[Book, Pieces]) -> tuple[d
 def notebook_of(book: Book, pieces: Pieces) -> OneNotebook:
     """What is run of a single exercise notebook."""
     cells = tuple(cell.source for _, cell in code_cells(book))
-    return OneNotebook(cells, pieces.names, asks_for_history(cells))
+    return OneNotebook(cells, pieces.names, asks_for_history(cells), book.modules)
 
 
 def asks_for_history(cells: Sequence[str], notebooks: Path = NOTEBOOKS) -> bool:
