@@ -10,7 +10,6 @@ from coursekit import quickstart
 
 quickstart()
 
-from coursekit.build import lesson as building
 from coursekit.collect.layouts import LAYOUTS
 from coursekit.records import Status
 from styletools.cli import Group
@@ -48,6 +47,8 @@ def build(lessons: tuple[str, ...], execute: bool, check: bool, notebooks: Path)
     A reference cell that did not change keeps its stored output, unless --execute runs it again.
     Exit code 1: --check found a notebook that is not current. 2: a lesson cannot be built.
     """
+    from coursekit.build import lesson as building
+
     if check and execute:
         raise click.UsageError("--check only compares; run it without --execute.")
     folders = building.folders(notebooks, lessons)
