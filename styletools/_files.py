@@ -4,11 +4,13 @@ import hashlib
 import os
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+FIRST_DATE = (1980, 1, 1, 0, 0, 0)  # that a ZIP file can hold
 HELD_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)  # waits for a file that another program holds
 
 
@@ -65,6 +67,22 @@ def write_text(path: str | Path, text: str) -> None:
     """Write `text` to `path`, atomically, as UTF-8."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def add_to_zip(
+    archive: zipfile.ZipFile,
+    name: str,
+    content: bytes,
+    date: time.struct_time,
+    executable: bool = False,
+) -> None:
+    """Add a file to a ZIP archive as if it were written at a date, and on Linux."""
+    year, month, day, hour, minute, second = date[:6]
+    entry = zipfile.ZipInfo(name, max((year, month, day, hour, minute, second), FIRST_DATE))
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.create_system = 3
+    entry.external_attr = (0o755 if executable else 0o644) << 16
+    archive.writestr(entry, content)
 
 
 def sync_folder(folder: Path) -> None:

@@ -3,8 +3,8 @@
 import zipfile
 from pathlib import Path
 
-from coursekit.build.release import ROOT, TEMPLATES, add_file, course_date, course_files
-from styletools._files import atomic_path, write_text
+from coursekit.build.release import ROOT, TEMPLATES, course_date, course_files
+from styletools._files import add_to_zip, atomic_path, write_text
 
 WORKFLOW = Path(".github") / "workflows"
 WHOLE = ("LICENSE", "Makefile", "README.md", "environment.yml", "pyproject.toml")
@@ -42,5 +42,5 @@ def write_bundle(output: Path, root: Path = ROOT) -> list[str]:
     date = course_date(root)
     with atomic_path(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, content in sorted(files.items()):
-            add_file(archive, name, content, date, executable=name in SCRIPTS)
+            add_to_zip(archive, name, content, date, executable=name in SCRIPTS)
     return sorted(files)

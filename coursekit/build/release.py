@@ -21,13 +21,12 @@ from pathlib import Path
 
 from coursekit.build import lesson as build
 from coursekit.build.environments import environment_files, with_links
-from styletools._files import atomic_path
+from styletools._files import add_to_zip, atomic_path
 from styletools.errors import StyletoolsError
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 FOLDER = "style-transfer"  # what the ZIP file unpacks to
-Date = tuple[int, int, int, int, int, int]
 PACKAGE = {".py", ".pyi", ".typed", ".safetensors", ".toml", ".js", ".css", ".j2"}
 SETTINGS_FILE = "styletools/data/course.toml"
 PICTURES = {".jpg", ".png", ".md"}
@@ -181,7 +180,7 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def course_date(root: Path) -> Date:
+def course_date(root: Path) -> time.struct_time:
     """The course's date, in UTC, for what is packed: the same course gives the same bytes.
 
     It is `SOURCE_DATE_EPOCH` (seconds), else of the newest commit, else of the newest file.
@@ -193,26 +192,14 @@ def course_date(root: Path) -> Date:
             seconds = subprocess.run(command, capture_output=True, text=True).stdout.strip()
     if not seconds.isdecimal():
         seconds = str(int(max(path.stat().st_mtime for path in course_files(root))))
-    year, *rest = time.gmtime(int(seconds))[:6]
-    return (max(year, 1980), *rest)  # type: ignore[return-value]  # ZIP begins there
+    return time.gmtime(int(seconds))
 
 
-def _write_zip(path: Path, files: dict[str, bytes], date: Date) -> None:
+def _write_zip(path: Path, files: dict[str, bytes], date: time.struct_time) -> None:
     """One date, no owners, one order."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w") as archive:
         for name, content in files.items():
-            add_file(archive, f"{FOLDER}/{name}", content, date)
-
-
-def add_file(
-    archive: zipfile.ZipFile, name: str, content: bytes, date: Date, executable: bool = False
-) -> None:
-    """Add a file as if it were written at a date."""
-    entry = zipfile.ZipInfo(name, date)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.create_system = 3  # as on Linux, wherever it is made
-    entry.external_attr = (0o755 if executable else 0o644) << 16
-    archive.writestr(entry, content)
+            add_to_zip(archive, f"{FOLDER}/{name}", content, date)
 
 
 def _write_folder(output: Path, files: dict[str, bytes]) -> None:

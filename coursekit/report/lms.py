@@ -7,6 +7,7 @@ found twice, is listed; cells of students whose points are unknown stay as they 
 """
 
 import re
+import time
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -15,12 +16,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from coursekit.build.release import add_file
 from coursekit.collect.names import file_name
 from coursekit.report.pages import number
 from coursekit.report.roster import Entry
 from coursekit.report.sheets import Sheet, as_number, cells, read_sheet
-from styletools._files import atomic_path
+from styletools._files import add_to_zip, atomic_path
 from styletools.errors import StyletoolsError
 
 CANVAS_IDS = ("ID", "SIS User ID", "SIS Login ID")
@@ -30,7 +30,6 @@ MOODLE_NEEDED = ("Identifier", "Grade", "Last modified (grade)")
 MOODLE_IDS = ("Identifier", "ID number", "Username", "Email address")
 PAGE = "feedback.html"
 RETURNED = "returned"  # the folder, in that of the grades
-ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same grades give the same bytes
 MOODLE_TIMES = ("%A, %d %B %Y, %I:%M %p", "%A, %d %B %Y, %H:%M")
 RowKey = tuple[str, str]
 """("number" or "name", what it is)."""
@@ -251,7 +250,7 @@ def _pack(path: Path, pages: Mapping[str, Path]) -> None:
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, page in sorted(pages.items()):
             if page.is_file():
-                add_file(archive, name, page.read_bytes(), ZIP_EPOCH)
+                add_to_zip(archive, name, page.read_bytes(), time.localtime())
 
 
 def _read(path: Path) -> Sheet:

@@ -8,6 +8,7 @@ import csv
 import io
 import re
 import shutil
+import time
 import zipfile
 
 import pytest
@@ -171,6 +172,15 @@ def test_canvas_finds_each_page(canvas, tmp_path):
     assert set(found) == set(HANDED_IN) - {UNKNOWN, DROPPED}
     for n, page in found.items():
         assert f"<strong>{points(n):g}</strong> of {POSSIBLE} points" in page
+
+
+def test_pages_that_go_back_are_of_today(canvas, tmp_path):
+    days = {time.localtime()[:3]}
+    run("return", canvas, "--canvas", canvas_export(tmp_path / "e.csv"), "--column",
+        "Style transfer")  # fmt: skip
+    days.add(time.localtime()[:3])  # midnight may have passed
+    with zipfile.ZipFile(canvas / "returned" / "canvas.zip") as archive:
+        assert {entry.date_time[:3] for entry in archive.infolist()} <= days
 
 
 def test_two_rows_of_one_number_are_listed(canvas, tmp_path):

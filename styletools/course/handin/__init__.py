@@ -16,7 +16,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from styletools._files import atomic_path
+from styletools._files import add_to_zip, atomic_path
 from styletools.course.handin import html
 from styletools.course.handin.read import Problem, Work, linked_in, read_work
 from styletools.course.handin.report import Author, Report, all_pictures, compose
@@ -24,7 +24,6 @@ from styletools.course.todos import TODOS, WRITTEN
 
 __all__ = ["TODOS", "WRITTEN", "Author", "Problem", "check", "submit"]
 
-FIRST_DATE = (1980, 1, 1, 0, 0, 0)  # that a ZIP file can hold
 RUNS_FOLDER = "runs"  # beside the notebooks, as in lesson 04
 LARGEST_FILE = 25_000_000  # bytes of a picture that goes along
 
@@ -190,13 +189,10 @@ def _pack(report: Report, work: Work, reports: dict[str, bytes]) -> bytes:
     saved = {book.path.name: book.path.stat().st_mtime for book in work.notebooks.values()}
     newest = max(saved.values(), default=0.0)
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(files):
-            date = time.localtime(saved.get(name, newest))[:6]
-            entry = zipfile.ZipInfo(f"{root}/{name}", max(date, FIRST_DATE))
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, files[name])
+            date = time.localtime(saved.get(name, newest))
+            add_to_zip(archive, f"{root}/{name}", files[name], date)
     return buffer.getvalue()
 
 
