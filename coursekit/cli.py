@@ -419,7 +419,11 @@ def workflow() -> None:
 @main.command()
 @click.option("--allow-weaker-sandbox", is_flag=True, help="Succeed where only that one works.")
 def sandbox(allow_weaker_sandbox: bool) -> None:
-    """Say which sandboxes work here. Exit code 1: none that is allowed."""
+    """Say which sandboxes work here, and whether the course's libraries can be imported in one.
+
+    Exit code 1: none works that is allowed, or a library cannot be imported.
+    """
+    from coursekit.grade.libraries import missing_libraries
     from coursekit.sandbox import Bubblewrap, OwnUid, choose
 
     for kind in (Bubblewrap(), OwnUid()):
@@ -427,5 +431,8 @@ def sandbox(allow_weaker_sandbox: bool) -> None:
         click.echo(f"[FAIL] {kind.name}: {trouble}" if trouble else f"[OK]   {kind.name}")
     chosen, trouble = choose(allow_weaker_sandbox)
     says = f"Answers cannot be graded here. {trouble}" if trouble else f"Graded in: {chosen.name}."
+    lacking = [] if trouble else missing_libraries(chosen)
+    for line in lacking:
+        click.echo(f"[FAIL] {line}")
     click.echo(says)
-    sys.exit(FAILED if trouble else 0)
+    sys.exit(FAILED if trouble or lacking else 0)

@@ -7,6 +7,7 @@ import ast
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,6 +154,21 @@ def loss_history_asked() -> bool:
     return bool(COURSE.get("grading", {}).get("loss_history", True))
 
 
+def allowed_libraries(settings: Mapping[str, Any] = COURSE) -> tuple[str, ...]:
+    """The libraries that students may use besides the kit's own, as pip names them.
+
+    Raises:
+        CourseError: the setting is no list of such names.
+    """
+    libraries = settings.get("grading", {}).get("libraries", [])
+    if not isinstance(libraries, list) or not all(map(_is_library, libraries)):
+        raise CourseError(
+            f"{COURSE_FILE}, [grading]: libraries is {libraries!r}; it must be a list of names as "
+            'pip knows them, such as ["einops"].'
+        )
+    return tuple(libraries)
+
+
 def course_digest(notebooks: Path = NOTEBOOKS, folders: tuple[str, ...] = GRADED_WITH) -> str:
     """Of the lessons, the kit, and the code that answers are graded with.
 
@@ -187,6 +203,10 @@ def _question(
         raise CourseError(f"{cell['id']} has no reference, or no check cell with points.")
     names = tuple(_defined(stub))
     return Question(lesson, name, float(points[check]), stub, reference, names)
+
+
+def _is_library(name: object) -> bool:
+    return isinstance(name, str) and bool(re.fullmatch(r"[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?", name))
 
 
 def _defined(stub: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ quickstart()
 
 from coursekit.collect.layouts import Handin
 from coursekit.grade.grader import Grader
+from coursekit.grade.libraries import missing_libraries
 from coursekit.grade.worker import graded
 from coursekit.reading import Reader
 from coursekit.report.rules import apply_rules, read_rules
@@ -54,6 +55,8 @@ def main(root: Path) -> int:
         write_text(results, json.dumps({"score": 0, "output": said, "output_format": "text"}))
         return 0
     with Grader(allow_weaker_sandbox=True, hidden=hidden) as grader:
+        for line in missing_libraries(grader.sandbox) if not grader.trouble else ():
+            print(line)
         grade = apply_rules(graded(grader, submission), rules)  # Gradescope knows what is late
     try:
         write_text(results, gradescope_json(grade))

@@ -24,6 +24,7 @@ from coursekit.collect.layouts import find_handins
 from coursekit.course import lesson_names
 from coursekit.grade.experiments import LESSON as EXPERIMENTS
 from coursekit.grade.grader import Grader
+from coursekit.grade.libraries import missing_libraries
 from coursekit.reading import Reader
 from coursekit.records import SINGLE, Grade, Outcome, Submission
 from coursekit.sandbox.places import REPOSITORY
@@ -81,6 +82,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             f"{grader.trouble} Or, for submissions that you trust: --unsafe-no-sandbox."
         )
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say which libraries that students may use cannot be imported."""
+    return missing_libraries(config.stash[GRADER].sandbox)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -27,7 +27,7 @@ from styletools.errors import StyletoolsError
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 FOLDER = "style-transfer"  # what the ZIP file unpacks to
-PACKAGE = {".py", ".pyi", ".typed", ".safetensors", ".toml", ".js", ".css", ".j2"}
+PACKAGE = {".py", ".pyi", ".typed", ".safetensors", ".toml", ".js", ".css", ".j2", ".typ"}
 SETTINGS_FILE = "styletools/data/course.toml"
 PICTURES = {".jpg", ".png", ".md"}
 

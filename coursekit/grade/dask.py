@@ -11,7 +11,7 @@ import threading
 import time
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import islice
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from coursekit.collect.names import one_line
 from coursekit.course import course_digest
 from coursekit.grade.grader import Grader
+from coursekit.grade.libraries import missing_libraries
 from coursekit.grade.pictures import MAX_BYTES
 from coursekit.grade.rebuild import read_todos
 from coursekit.grade.worker import MEMORY, Workers, not_graded, settings_of
@@ -57,12 +58,14 @@ class _Place:
         trouble: why it cannot grade; "" if it can.
         room: submissions that it can grade at the same time.
         cores: of its machine.
+        lacks: sentences on libraries that students may use and it cannot import.
     """
 
     course: str
     trouble: str = ""
     room: int = 1
     cores: int = 1
+    lacks: Sequence[str] = ()
 
 
 class _Waiting:
@@ -171,7 +174,9 @@ class Cluster:
         elif said:
             problem = said["trouble"]
         if not problem:
-            self.places[address] = _Place(**said)
+            self.places[address] = place = _Place(**said)
+            for line in place.lacks:
+                self.say(f"The worker {address}: {line}")
             return
         self.refused.add(address)
         self.say(f"The worker {address} is left out: {one_line(problem)}.")
@@ -285,7 +290,8 @@ def introduce(settings: bytes) -> dict[str, Any]:
     said = {"course": course_digest(folders=("",)), "trouble": "", "room": room, "cores": CPU_COUNT}
     try:
         with Grader(**pickle.loads(settings)) as grader:
-            return {**said, "trouble": grader.trouble}
+            lacks = [] if grader.trouble else missing_libraries(grader.sandbox)
+            return {**said, "trouble": grader.trouble, "lacks": lacks}
     except Exception as error:
         return {**said, "trouble": f"{type(error).__name__}: {error}"}
 

@@ -20,6 +20,7 @@ import psutil
 from coursekit.collect.names import file_name
 from coursekit.grade.dask import Cluster
 from coursekit.grade.grader import Grader
+from coursekit.grade.libraries import missing_libraries
 from coursekit.grade.worker import MEMORY, Workers, graded, settings_of
 from coursekit.records import Grade, Status, Submission
 from coursekit.sandbox import SandboxError
@@ -111,6 +112,8 @@ def grade_all(
         if ours.trouble and client is None:
             remedy = "Or, for submissions that you trust: --unsafe-no-sandbox."
             raise SandboxError(f"{ours.trouble} {remedy}")
+        for line in missing_libraries(ours.sandbox) if client is None else ():
+            say(line)
         weights = torchvision_file().exists()  # runs on them count once they are here
         course = f"{ours.digest} {ours.sandbox.name} {weights}"
         known: list[Grade] = []

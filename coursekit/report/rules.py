@@ -34,7 +34,7 @@ from styletools.errors import StyletoolsError
 DAY = timedelta(days=1)
 SETTINGS_OF_RULES = (
     "deadline", "grace_minutes", "late_percent", "late_percent_cap", "scale", "drop_lowest",
-    "loss_history",  # of the single exercise, see course.toml
+    "loss_history", "libraries",  # see course.toml
 )  # fmt: skip
 TIME_UNKNOWN = (
     "Marked as late, but the time of the hand-in is not known, and so neither is the penalty: "

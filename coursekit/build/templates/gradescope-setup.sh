@@ -11,6 +11,8 @@ for VERSION in 3.13 3.12 3.11; do
   apt-get install -y -qq "python$VERSION" "python$VERSION-venv" && break
 done
 make -C "$COURSE" PYTHON="python$VERSION" VENV="$VENV" TORCH=cpu "$VENV/installed-grading"
+"$VENV/bin/python" -c "from coursekit.course import allowed_libraries as names; print(*names())" |
+  xargs -r "$VENV/bin/pip" install --quiet  # what students may use, by course.toml
 
 # What a student's code runs as must not read the solutions.
 chmod -R o-rwx "$COURSE"
