@@ -657,7 +657,7 @@ class Judge:
                         for w, s in zip((alpha, beta), slopes, strict=True) if s is not None
                     )  # fmt: skip
                     if near(value, total) and _alike(gradient.flatten().numpy(), np.asarray(slope)):
-                        shown["total"] = True
+                        shown["total"] = not _swapped(weights, alpha, beta)
         return shown
 
     def _agrees(self, one: Mapping[str, Any], goal: Goal, weights: np.ndarray) -> bool:
@@ -760,6 +760,12 @@ def _layer(weights: Mapping[str, float], name: str) -> float:
     return next((v for site, v in weights.items() if site.endswith(keys)), 0.0)
 
 
+def _swapped(weights: Mapping[str, float], alpha: float, beta: float) -> bool:
+    """Whether α has the name of β, and β that of α; single letters say nothing."""
+    roles = [{_role(s) for s, v in weights.items() if v == one and s[1:]} for one in (alpha, beta)]
+    return roles == [{"style"}, {"content"}]
+
+
 def _expected(
     found: np.ndarray, weights: Mapping[str, float], alphas: Sequence[float],
     betas: Sequence[float],
@@ -770,7 +776,11 @@ def _expected(
     alpha = next((one for one in alphas if near(one, found[0], close)), None)
     for beta in betas:
         wanted = beta * layers
-        if alpha is not None and all(near(*p, close) for p in zip(wanted, found[1:], strict=True)):
+        if (
+            alpha is not None
+            and not _swapped(weights, alpha, beta)
+            and all(near(*p, close) for p in zip(wanted, found[1:], strict=True))
+        ):
             return np.array([alpha, *wanted])
     return None
 

@@ -289,6 +289,16 @@ def layer_style_loss(target_feature, style_gram, weight):
     assert judged("layer_style_loss", source, drawn, kernel(), capsys).full
 
 
+def test_a_comparison_with_the_kit_costs_nothing(kernel, drawn, capsys):
+    """Above the answer in its cell, too: the kit is on the student's machine, and not here."""
+    above = "from styletools import gram_matrix as theirs\nright = theirs(torch.ones(1, 2, 3, 3))"
+    answer = "def gram_matrix(t):\n    return t[0].flatten(1) @ t[0].flatten(1).T"
+    below = "assert torch.equal(gram_matrix(torch.ones(1, 2, 3, 3)), right)"
+    assert judged("gram_matrix", f"{above}\n{answer}\n{below}", drawn, kernel(), capsys).full
+    borrowed = f"{above}\ndef gram_matrix(t):\n    return right"
+    assert not judged("gram_matrix", borrowed, drawn, kernel(), capsys).full
+
+
 def test_a_failing_line_below_the_answer_costs_nothing(kernel, drawn, capsys):
     source = f"{BY_NAME['gram_matrix'].reference}\nprint(gram_matrix(features))\n1 / 0"
     assert judged("gram_matrix", source, drawn, kernel(), capsys).full

@@ -19,7 +19,23 @@ TRIED = {name: source for name, source in CELLS.items() if name not in ("loop", 
 FEATURES = "    target_features = get_features(target, vgg)\n"
 STEP = "    optimizer.step()\n"
 
+TOTAL = "content_weight * content_loss + style_weight * style_loss"
+ABBREVIATED = CELLS["weights"].replace("content_weight", "cw").replace("style_weight =", "sw =")
+
 RED = {
+    "each weight has the other's loss": (
+        loop(TOTAL, "style_weight * content_loss + content_weight * style_loss"),
+        {"total_loss": 5},
+    ),
+    "each abbreviated weight has the other's loss": (
+        loop(TOTAL, "sw * content_loss + cw * style_loss") | {"weights": ABBREVIATED},
+        {"total_loss": 5},
+    ),
+    "weights with other names": (
+        loop(TOTAL, "a * content_loss + b * style_loss")
+        | {"weights": ABBREVIATED.replace("cw =", "a =").replace("sw =", "b =")},
+        {},
+    ),
     "dead code": (
         {**CELLS, "try": "if False:\n    " + LOOP.replace("\n", "\n    "), "loop": WRONG},
         {"content_loss": 5},

@@ -8,6 +8,8 @@ from importlib.util import spec_from_loader
 from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
+from cells import WithheldError  # type: ignore[import-not-found]  # it lies beside the kit
+
 from styletools._course import BASE, STYLE_WEIGHTS
 
 SILENT = ("course.diagrams", "course.notebook", "lab.studio", "plots")
@@ -31,7 +33,7 @@ class Withheld:
         name = object.__getattribute__(self, "_name")
         if asking:
             calls.append(name)
-        raise RuntimeError(f"{name} is the kit's; the grader asks for an answer of your own.")
+        raise WithheldError(f"{name} is the kit's; the grader asks for an answer of your own.")
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         name = object.__getattribute__(self, "_name").rpartition(".")[2]
