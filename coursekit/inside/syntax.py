@@ -4,10 +4,13 @@ import ast
 import re
 import sys
 import unicodedata
+from contextlib import suppress
 
-NESTED = re.compile(r"(?<![\w.])[rR]?[fFtT][rR]?(\"\"\"|'''|\"|')")
-TYPE = re.compile(r"^(\s*)type\s+(\w+)(\[[^\]\n]*\])?\s*=", re.MULTILINE)
-GENERIC = re.compile(r"^(\s*(?:async\s+)?(?:def|class)\s+\w+)\[[^\]\n]*\]", re.MULTILINE)
+STRING = re.compile(r"#[^\n]*|(?<!\w)([bftu]?r?|r[bft])(\"\"\"|'''|\"|')", re.IGNORECASE)
+FIELD_ENDS = re.compile(r"(![rsa]\s*)?[:}]")
+BRACKETS = r"\[((?:[^\[\]]|\[(?:[^\[\]]|\[[^\[\]]*\])*\])*)\]"  # with others in them
+TYPE = re.compile(rf"((?:^|[;:])[ \t]*)type\s+(\w+)\s*(?:{BRACKETS})?\s*(?==(?!=))", re.MULTILINE)
+GENERIC = re.compile(rf"^(\s*(?:async\s+)?(?:def|class)\s+(\w+)\s*){BRACKETS}", re.MULTILINE)
 EXCEPT = re.compile(r"^(\s*except\*?)\s+(\w[\w.]*(?:\s*,\s*\w[\w.]*)+)\s*:", re.MULTILINE)
 LOOKS_LIKE = {
     "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "´": "'", "–": "-", "—": "-", "−": "-",
@@ -26,8 +29,12 @@ def newer(source: str) -> str:
     """
     if _is_read(source):
         return ""
-    older = EXCEPT.sub(r"\1 (\2):", GENERIC.sub(r"\1", TYPE.sub(r"\1\2 =", source)))
-    if not _is_read(older) and not _is_read(_without_nested(older)):
+    older = TYPE.sub(lambda found: _without_parameters(found, found[1] + found[2]), source)
+    older = GENERIC.sub(lambda found: _without_parameters(found, found[1]), older)
+    older = EXCEPT.sub(r"\1 (\2):", older)
+    with suppress(RecursionError):
+        older = _without_nested(older)
+    if not _is_read(older):
         return ""
     mine = ".".join(map(str, sys.version_info[:2]))
     return f"the cell is written for a newer Python than {mine}, which grades here"
@@ -54,45 +61,66 @@ def _is_read(source: str) -> bool:
     return True
 
 
+def _without_parameters(found: "re.Match[str]", older: str) -> str:
+    """A definition without its type parameters, which look like a function's; else as it was."""
+    if found[3] is None or (found[3].strip() and _is_read(f"def _({found[3]}\n): ...")):
+        return older
+    return found[0]
+
+
 def _without_nested(source: str) -> str:
-    """Each f-string as a plain string, found as Python 3.12 finds its end."""
+    """Each f-string whose expressions can be read as a plain string, as Python 3.12 reads them."""
     pieces, at = [], 0
-    while found := NESTED.search(source, at):
-        end = _end_of(source, found.end(), found[1])
+    while found := STRING.search(source, at):
+        end, fields = _string_end(source, found)
         if end < 0:
             break
-        pieces += [source[at : found.start()], '""']
+        whole = source[found.start() : end]
+        read = fields and all(_is_read(f"_[{_without_nested(field)}\n]") for field in fields)
+        pieces += [source[at : found.start()], '""' if read else whole]
         at = end
     return "".join([*pieces, source[at:]])
 
 
-def _end_of(source: str, at: int, quote: str) -> int:
-    """Where an f-string ends that began before `at`; below 0 if it does not."""
-    depth = 0
+def _string_end(source: str, begin: "re.Match[str]") -> tuple[int, list[str]]:
+    """Where a string or a comment ends, below 0 if it does not; and an f-string's expressions."""
+    at, quote = begin.end(), begin[2]
+    fields: list[str] = []
+    if quote is None:  # a comment
+        return at, fields
+    kinds = begin[1].lower()
+    with_fields = "f" in kinds or "t" in kinds
     while at < len(source):
-        if depth == 0 and source.startswith(quote, at):
-            return at + len(quote)
-        if depth and (inner := re.compile(r"[bBrRfFuUtT]{0,2}(\"\"\"|'''|\"|')").match(source, at)):
-            nested = re.search("[fFtT]", inner[0]) is not None
-            at = _end_of(source, inner.end(), inner[1]) if nested else _plain_end(source, inner)
+        if source.startswith(quote, at):
+            return at + len(quote), fields
+        if "r" not in kinds and source.startswith("\\N{", at):  # a character's name
+            at = source.find("}", at)
+        elif with_fields and source[at] in "{}" and source[at : at + 2] not in ("{{", "}}"):
+            at = _field_end(source, at + 1, fields) - 1 if source[at] == "{" else -1
+        elif source[at] == "\n" and len(quote) == 1:
+            break
+        elif source[at : at + 2] != "\\{" and source[at] in (r"\{}" if with_fields else "\\"):
+            at += 1  # the next character means nothing
+        if at < 0:
+            break
+        at += 1
+    return -1, fields
+
+
+def _field_end(source: str, at: int, fields: list[str]) -> int:
+    """Where a field of an f-string ends that begins at `at`; its expressions go into `fields`."""
+    begin, depth = at, 0
+    while at < len(source) and (depth or not FIELD_ENDS.match(source, at)):
+        if found := STRING.match(source, at):
+            at, _ = _string_end(source, found)
             if at < 0:
                 return -1
-            continue
-        character = source[at]
-        if not depth and (character == "\\" or source.startswith("{{", at)):
+        else:
+            depth += (source[at] in "([{") - (source[at] in ")]}")
             at += 1
-        elif character in "{[(":
-            depth += bool(depth) or character == "{"
-        elif character in "}])" and depth:
-            depth -= 1
-        elif character == "\n" and len(quote) == 1 and not depth:
+    fields.append(re.sub(r"(?<![=!<>])=\s*$", "", source[begin:at]))  # f"{x = }"
+    while at < len(source) and source[at] != "}":  # how it is written
+        at = _field_end(source, at + 1, fields) if source[at] == "{" else at + 1
+        if at < 1:
             return -1
-        at += 1
-    return -1
-
-
-def _plain_end(source: str, begin: "re.Match[str]") -> int:
-    at = begin.end()
-    while at < len(source) and not source.startswith(begin[1], at):
-        at += 2 if source[at] == "\\" else 1
-    return at + len(begin[1]) if at < len(source) else -1
+    return at + 1 if at < len(source) else -1
