@@ -5,6 +5,7 @@ import json
 import math
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -288,13 +289,14 @@ def read_shares(text: str) -> dict[str, float]:
     """`more_styles` as a person writes it: "painting.jpg=1, print.jpg=0.5".
 
     Raises:
-        ConfigError: a picture has no number.
+        ConfigError: a picture has no number, or a number no picture.
     """
-    try:
-        pairs = [pair.rpartition("=") for pair in text.split(",") if pair.strip()]
-        return {picture.strip(): float(share) for picture, _, share in pairs}
-    except ValueError:
-        raise ConfigError(f"more_styles is {text!r}; write painting.jpg=1,print.jpg=0.5") from None
+    pairs = [pair.rpartition("=") for pair in text.split(",") if pair.strip()]
+    with suppress(ValueError):
+        shares = {picture.strip(): float(share) for picture, _, share in pairs}
+        if "" not in shares:
+            return shares
+    raise ConfigError(f"more_styles is {text!r}; write painting.jpg=1,print.jpg=0.5")
 
 
 def read_paths(text: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from styletools.backbones import Backbone
-from styletools.config import STYLE_DISTANCES, TransferConfig
+from styletools.config import STYLE_DISTANCES, TransferConfig, read_shares
 from styletools.engine.objective import Objective
 from styletools.engine.pictures import GuidedStyle, load_pictures
 from styletools.errors import ConfigError, ImageError
@@ -273,6 +273,13 @@ def test_pictures_that_do_not_fit_are_refused(backbone, files, settings, error, 
 def test_settings_that_cannot_be(settings, said):
     with pytest.raises(ConfigError, match=said):
         TransferConfig(**settings)
+
+
+@pytest.mark.parametrize("text", ["0.5", "=1", "a.jpg", "a.jpg=", "a.jpg=1,0.5"])
+def test_shares_without_picture_or_number_are_refused(text):
+    with pytest.raises(ConfigError, match=f"more_styles is '{text}'; write painting.jpg=1"):
+        read_shares(text)
+    assert read_shares(" a=b.jpg=1, c.jpg = 0.5,") == {"a=b.jpg": 1.0, "c.jpg": 0.5}
 
 
 def test_a_style_of_its_own_shape_keeps_its_dots(files, tmp_path):

@@ -82,7 +82,9 @@ RIGHT = {
     "film output": "f.gif", "gradescope output": "b.zip", "scheduler": None,
     "style_weights": "conv1_1=1,conv2_1=0.5",
     "content_layers": "conv4_2,conv3_1", "start": "noise", "backbone": "small", "device": "cpu",
-    "max_size": "32", "max_memory": "8", "return pseudonyms": None, "release branch": "dev",
+    "more_styles": "chelsea.jpg=0.5", "content_masks": "chelsea.jpg", "style_masks": "chelsea.jpg",
+    "style_scale": "1", "max_size": "32", "max_memory": "8", "return pseudonyms": None,
+    "release branch": "dev",
     "backbone import file": None, "runs export output": "out.csv",
 }  # fmt: skip
 WRONG = {  # of texts; None: whatever is given may be right
@@ -93,6 +95,7 @@ WRONG = {  # of texts; None: whatever is given may be right
     "scheduler": "nonsense", "branch": "no branch", "repository": "nonsense", "hub": "nonsense",
     "prefix": None, "organization": "no body", "release output": "grades", "book output": "grades",
     "film output": "f.mp4",
+    "more_styles": "0.5", "content_masks": "gone.png", "style_masks": "chelsea.jpg,impasto.jpg",
     "start": "gone.png", "device": "tpu", "style_weights": "conv1_1", "content_layers": "conv9_9",
     "backbone import file": "plan.toml", "sweep file": "list.txt", "grades": "class",
     "submissions": "empty", "more": None,
