@@ -39,7 +39,7 @@ from coursekit.report.pseudonyms import Pseudonyms
 from coursekit.report.purge import left_behind
 from coursekit.report.roster import make_roster, read_roster, write_roster
 from coursekit.report.rules import apply_rules, read_rules
-from coursekit.report.tables import ExportError, gradescope_json, nbgrader_csv
+from coursekit.report.tables import EXPORTS, ExportError, gradescope_json
 from coursekit.report.written import read_marks, with_marks, write_pages
 from coursekit.sandbox.places import temporary
 from styletools._files import write_text
@@ -179,7 +179,8 @@ def write_all(
     refused = {student: submission.refused for student, submission in submissions.items()}
     write_reports(output, grades, submissions, found)
     write_text(output / "index.html", class_page(grades, found, refused, left_out))
-    write_text(output / "nbgrader.csv", nbgrader_csv(grades))
+    for name, export in EXPORTS.items():
+        write_text(output / name, export(grades))
     for grade in grades:
         path = output / "gradescope" / f"{file_name(grade.student)}.json"
         path.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ asked for again, a zero is believed.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from coursekit.collect.names import one_line, visible
@@ -72,6 +72,10 @@ def nbgrader_csv(grades: Sequence[Grade]) -> str:
                 gained = [number(raw), number(off), number(raw - off)] if known else ["", "0", ""]
                 rows.append([lesson, "", "", student, "", "", "", *gained, most])
     return csv_text(rows).removeprefix("\ufeff")  # programs read this one
+
+
+EXPORTS: dict[str, Callable[[Sequence[Grade]], str]] = {"nbgrader.csv": nbgrader_csv}
+"""{file in GRADES: makes its text}, of what is written of a whole class for other systems."""
 
 
 def _test(outcome: Outcome) -> dict[str, Any]:
