@@ -4,6 +4,7 @@ One notebook is open for all these tests; each sets what it needs.
 """
 
 import io
+import json
 import re
 
 import pytest
@@ -46,6 +47,11 @@ RUN_CELL = """async index => {
 RESTART = """async () => {
   await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart();
 }"""
+ASK_MASKS = """
+import json
+run = json.loads((panel.run.folder / "run.json").read_text())
+print(json.dumps(run["config"]["content_masks"]))
+"""
 UNNAMED = """panel => [...panel.querySelectorAll('input, select, button, textarea, [tabindex]')]
   .filter(node => node.checkVisibility() || node.type === 'file' || node.type === 'radio')
   .filter(node => ![node.ariaLabel, node.textContent, ...[...(node.labels ?? [])]
@@ -323,6 +329,50 @@ def test_an_upload_is_used_and_a_broken_one_said(studio, panel):
     panel.box.locator(".st-pictures").first.locator(".st-error:empty").wait_for(state="attached")
     panel.box.locator(".st-tile").first.click()
     studio.comes_to("print(panel.content.value == panel.content.pictures[0]['key'])", "True")
+
+
+def test_a_mask_is_painted_and_the_run_takes_it(studio, panel, screenshots):
+    panel.box.locator(".st-tile").first.click()
+    panel.button("▸ Paint or upload a mask").first.click()
+    easel = panel.box.get_by_role("group", name="Content: mask")
+    canvas = easel.locator("canvas")
+    expect(canvas).to_have_attribute("aria-label", "Content: 0 % painted")
+    canvas.scroll_into_view_if_needed()
+    box, mouse = canvas.bounding_box(), studio.page.mouse
+    easel.get_by_label(re.compile("width of the brush")).fill("40")
+    mouse.move(box["x"] + 0.25 * box["width"], box["y"] - 5)
+    mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 2)
+    mouse.down()
+    mouse.move(box["x"] + 0.25 * box["width"], box["y"] + box["height"], steps=6)
+    mouse.up()
+    expect(canvas).to_have_attribute("aria-label", re.compile(r"Content: (3\d|4\d) % painted"))
+    easel.screenshot(path=screenshots / "easel.png")
+    assert violations(studio.page, ".st-studio") == []
+    easel.get_by_text("Use this mask").click()
+    expect(easel.get_by_role("status")).to_contain_text("used from now on")
+    panel.set(steps=2)
+    assert panel.run().startswith("Finished after 2 steps")
+    [kept] = json.loads(studio.ask(ASK_MASKS))
+    assert panel.field("paint where").input_value() == kept
+    mask = Image.open(kept).convert("L")
+    width, height = mask.size
+    across = [mask.getpixel((round(part * width), height // 2)) for part in (0.1, 0.3, 0.6, 0.9)]
+    assert across == [255, 255, 0, 0]
+
+    upload = easel.get_by_label("Content: upload a mask")
+    for name, data, says in (
+        ("tall.png", png("white", (50, 90)), "tall.png is 50 × 90, of other proportions"),
+        ("no.png", b"no", "no.png is not a picture"),
+        ("all.png", png("white", mask.size), ""),
+    ):
+        upload.set_input_files({"name": name, "mimeType": "image/png", "buffer": data})
+        expect(easel.locator(".st-error")).to_contain_text(says)
+    expect(easel.get_by_role("status")).to_have_text("100 % painted; all.png")
+    easel.get_by_text("Invert").press("Enter")
+    expect(easel.get_by_role("status")).to_have_text("0 % painted")
+    panel.type("paint where", "")
+    panel.button("▾ Paint or upload a mask").click()
+    expect(easel).to_be_hidden()
 
 
 def test_past_runs_are_compared_and_loaded(studio, panel):

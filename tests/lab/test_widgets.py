@@ -597,6 +597,51 @@ def test_an_upload_with_much_text_is_chosen_and_shown(panel, tmp_path):
     assert thumb.getpixel((48, 48))[0] > 200
 
 
+def paint(panel, setting, data, place=0):
+    """As the browser does: one message with a PNG."""
+    painter = panel.settings.painters[setting]
+    painter._handle_custom_msg({"kind": "mask", "place": place}, [memoryview(data)])
+    return painter
+
+
+def test_a_painted_mask_is_kept_and_becomes_the_setting(panel):
+    painter = paint(panel, "content_masks", png("white"))
+    [kept] = panel.config.content_masks
+    assert panel.config.style_masks == ()
+    assert Image.open(kept).getpixel((3, 3)) == (255, 255, 255)
+    assert painter.message == ""
+    paint(panel, "content_masks", png("grey"))  # instead of the first
+    [other] = panel.config.content_masks
+    assert other != kept
+    assert painter.places == ["for style 1"]
+
+
+def test_each_style_has_its_mask(panel, noise):
+    panel.settings.knobs["more_styles"].value = f"{noise}=1"
+    assert panel.settings.painters["content_masks"].places == ["for style 1", "for style 2"]
+    paint(panel, "content_masks", png("white"))
+    assert "has 1 pictures, but there are 2 styles" in said(panel)
+    painter = paint(panel, "content_masks", png("grey"), place=1)
+    assert said(panel) == painter.message == ""
+    assert len(set(panel.config.content_masks)) == 2
+
+
+def test_a_broken_mask_is_said_and_changes_nothing(panel):
+    painter = paint(panel, "style_masks", b"no picture")
+    assert painter.message.startswith("mask.png is not a picture")
+    assert panel.config.style_masks == ()
+
+
+def test_the_painter_shows_the_chosen_picture_once_it_is_opened(panel):
+    painter = panel.settings.painters["content_masks"]
+    send(panel.content, "teal.png", png("teal", (60, 30)))
+    assert painter.picture == b""
+    painter.opened = True
+    assert Image.open(io.BytesIO(painter.picture)).size == (60, 30)
+    send(panel.content, "red.png", png("red", (30, 60)))
+    assert Image.open(io.BytesIO(painter.picture)).size == (30, 60)
+
+
 def test_an_upload_that_is_too_large_is_said_and_not_held(panel, monkeypatch):
     monkeypatch.setattr("styletools.lab.studio.chooser.MAX_DOWNLOAD", 2_000_000)
     send(panel.content, "huge.tif", bytes(3_000_000), size=1 << 20)

@@ -22,13 +22,40 @@ UPLOADS = ".uploads"  # in a run store; hidden, so that it is not taken for a ru
 THUMBNAIL = 96  # pixels
 
 
-class PictureChooser(AnyWidget):
+class PictureKeeper(AnyWidget):
+    """Keeps pictures that the browser sends.
+
+    Attributes:
+        message: what was wrong with the last one.
+
+    Args:
+        folder: where they are kept.
+        values: of traits.
+    """
+
+    message = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, folder: Path, **values: Any) -> None:
+        super().__init__(**values)
+        self.folder = folder
+
+    def _try(self, act: Callable[[], None]) -> bool:
+        self.message = ""
+        try:
+            act()
+        except StyletoolsError as error:
+            self.message = str(error)
+        except OSError as error:
+            self.message = f"{error.filename or self.folder}: {error.strerror}"
+        return not self.message
+
+
+class PictureChooser(PictureKeeper):
     """Thumbnails to choose from; a button, a drop and a path add to them.
 
     Attributes:
         value: path of the picture that is chosen.
         pictures: what there is to choose: path, name, thumbnail, size.
-        message: what was wrong with the picture added last.
 
     Args:
         label: heading.
@@ -45,11 +72,9 @@ class PictureChooser(AnyWidget):
     help = traitlets.Unicode().tag(sync=True)
     value = traitlets.Unicode().tag(sync=True)
     pictures: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    message = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, label: str, hint: str, pictures: Mapping[str, Path], folder: Path) -> None:
-        super().__init__(label=label, help=hint)
-        self.folder = folder
+        super().__init__(folder, label=label, help=hint)
         self._parts: dict[str, bytearray] = {}
         earlier = sorted(folder.glob("*")) if folder.is_dir() else []
         kept = {path.name: path for path in earlier if not path.name.startswith(".")}
@@ -72,16 +97,6 @@ class PictureChooser(AnyWidget):
     def upload(self, name: str, data: bytes) -> bool:
         """Keep a picture's file under a name made of its content, and choose it."""
         return self._try(lambda: self._show(keep_picture(self.folder, name, data)))
-
-    def _try(self, add: Callable[[], None]) -> bool:
-        self.message = ""
-        try:
-            add()
-        except StyletoolsError as error:
-            self.message = str(error)
-        except OSError as error:
-            self.message = f"{error.filename or self.folder}: {error.strerror}"
-        return not self.message
 
     def _choose(self, source: str) -> None:
         source = source.strip().strip("\"'")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -26,6 +27,7 @@ from styletools.config import (
 )
 from styletools.errors import ConfigError, StyletoolsError
 from styletools.lab.studio.chooser import STATIC
+from styletools.lab.studio.masks import MaskPainter
 
 HELP: dict[str, str] = {field.name: field.metadata["help"] for field in fields(TransferConfig)} | {
     "optimizer": "How the picture is changed step by step. lbfgs, the paper's, paints the same "
@@ -50,8 +52,9 @@ HELP: dict[str, str] = {field.name: field.metadata["help"] for field in fields(T
     "more_styles": "Paths of other style pictures, with shares: painting.jpg=1, print.jpg=0.5.",
     "style_share": "How much the style chosen above counts beside the other ones.",
     "content_masks": "Paths of pictures, one for each style: white, where it is painted; black, "
-    "where the photograph stays.",
-    "style_masks": "Paths of pictures, one for each style: only what is white there is taken.",
+    "where the photograph stays. Or paint one below.",
+    "style_masks": "Paths of pictures, one for each style: only what is white there is taken. "
+    "Or paint one below.",
     "backbone": "The network that judges the picture: vgg19 is the paper's; small is ten times "
     "faster and coarser; torchvision is 548 MB to download.",
     "pooling": "How the network shrinks its maps. avg: smoother strokes; max: harder edges.",
@@ -143,15 +146,21 @@ class Settings(ipywidgets.VBox):
     Args:
         config: where the controls stand at first.
         on_change: called after each change, with what is wrong with the settings, or "".
+        painters: {setting: what paints its masks}, shown below its control.
     """
 
-    def __init__(self, config: TransferConfig, on_change: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        config: TransferConfig,
+        on_change: Callable[[str], object],
+        painters: Mapping[str, MaskPainter],
+    ) -> None:
         super().__init__()
         self.add_class("st-settings")
         self._on_change, self._quiet = on_change, True
         self._course = {name: getattr(config, name) for name in PAPERS}
         self._paper: Mapping[str, float] | None = None  # the layers' weights there
-        self.knobs = _knobs(config)
+        self.knobs, self.painters = _knobs(config), painters
         self.layers: dict[str, Knob] = {}
         self.preset = _dropdown("preset", [*WEIGHT_PRESETS, PAPER, OWN], OWN, PRESET_HELP)
         self._layer_box = ipywidgets.VBox()
@@ -166,7 +175,12 @@ class Settings(ipywidgets.VBox):
             self.preset,
             self._layer_box,
             heading("Control", "Whose colours, how large the style is, and where it is painted."),
-            *(self.knobs[name] for name in PAINTERLY),
+            *(
+                control
+                for name in PAINTERLY
+                for control in (self.knobs[name], painters.get(name))
+                if control
+            ),
             heading("Run", "How, how long and how large."),
             *(self.knobs[name] for name in RUN),
             self.more,
@@ -198,6 +212,18 @@ class Settings(ipywidgets.VBox):
     def config(self, config: TransferConfig) -> None:
         with self._in_one():
             self._stand({name: getattr(config, name) for name in self.knobs}, config.style_weights)
+
+    def take_mask(self, name: str, place: int, path: Path) -> None:
+        """Put a mask among those of a setting.
+
+        Args:
+            name: of the setting.
+            place: index of the style that it is for; beyond the last mask, it becomes the next.
+            path: of the mask.
+        """
+        masks = list(read_paths(self.knobs[name].value))
+        masks[place : place + 1] = [str(path)]
+        self.knobs[name].value = ", ".join(masks)
 
     @property
     def problem(self) -> str:
@@ -289,6 +315,8 @@ class Settings(ipywidgets.VBox):
         """What follows from the other controls: the preset's name, and what has no effect."""
         self.knobs["learning_rate"].disabled = self.knobs["optimizer"].value != "adam"
         self.knobs["seed"].disabled = self.knobs["start"].value != "noise"
+        styles = 1 + self.knobs["more_styles"].value.count("=")
+        self.painters["content_masks"].places = [f"for style {n}" for n in range(1, styles + 1)]
         weights = {layer: knob.value for layer, knob in self.layers.items()}
         paper = self.knobs["convention"].value == "paper"
         known = {PAPER: self._paper} if paper else WEIGHT_PRESETS

@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 from weakref import WeakSet
@@ -18,6 +19,7 @@ from styletools.lab.store import LARGEST, RunStore
 from styletools.lab.studio.chooser import STATIC, UPLOADS, PictureChooser, jpeg
 from styletools.lab.studio.controls import Settings
 from styletools.lab.studio.gallery import Gallery
+from styletools.lab.studio.masks import MaskPainter
 from styletools.lab.studio.thread import End, Forecast, Pace, RunThread, explain
 from styletools.lab.studio.viewer import LossChart, Viewer
 from styletools.transfer import Ended, Row, Step, TransferResult
@@ -85,7 +87,11 @@ class Studio(ipywidgets.VBox):
                 ("Style", "style", "The picture whose colours and strokes are taken.", style),
             )
         )
-        self.settings = Settings(defaults, lambda problem: self._say(problem, "error"))
+        painters = {
+            name: MaskPainter(chooser.label, chooser, partial(self._take_mask, name))
+            for name, chooser in (("content_masks", self.content), ("style_masks", self.style))
+        }
+        self.settings = Settings(defaults, lambda problem: self._say(problem, "error"), painters)
         self.worker = RunThread(
             self.store, self._on_step, self._on_pause, self._on_wait, self._on_end
         )
@@ -320,6 +326,9 @@ class Studio(ipywidgets.VBox):
         self.others_button.on_click(self._stop_others)
         self.content.observe(self._choose_content, "value")
         self._busy(False)
+
+    def _take_mask(self, name: str, place: int, path: Path) -> None:
+        self.settings.take_mask(name, place, path)
 
     def _choose_content(self, _: Any) -> None:
         if not self.running:
