@@ -285,18 +285,25 @@ class TransferConfig:
         return cls(**{**LATER_SETTINGS, **settings})
 
 
-def read_shares(text: str) -> dict[str, float]:
-    """`more_styles` as a person writes it: "painting.jpg=1, print.jpg=0.5".
+def read_shares(
+    text: str, name: str = "more_styles", example: str = "painting.jpg=1,print.jpg=0.5"
+) -> dict[str, float]:
+    """A number for each picture or layer, as a person writes it: "painting.jpg=1, print.jpg=0.5".
+
+    Args:
+        text: what was written.
+        name: of the setting.
+        example: for the error.
 
     Raises:
-        ConfigError: a picture has no number, or a number no picture.
+        ConfigError: one has no number, or a number has no name.
     """
     pairs = [pair.rpartition("=") for pair in text.split(",") if pair.strip()]
     with suppress(ValueError):
-        shares = {picture.strip(): float(share) for picture, _, share in pairs}
+        shares = {one.strip(): float(share) for one, _, share in pairs}
         if "" not in shares:
             return shares
-    raise ConfigError(f"more_styles is {text!r}; write painting.jpg=1,print.jpg=0.5")
+    raise ConfigError(f"{name} is {text!r}; write {example}")
 
 
 def read_paths(text: str) -> tuple[str, ...]:

@@ -158,7 +158,7 @@ def stylize(
         saving = plan.saving or precision != config.precision
         content, styles, _ = schedule.levels[level]
         if plan.tile and max(content.shape) > plan.tile:
-            return TiledObjective(model(precision), content, styles, config, saving, plan.tile)
+            return TiledObjective(model(precision), content, styles, config, saving, tile=plan.tile)
         return Objective(model(precision), content, styles, config, saving)
 
     def finished(image: Tensor) -> Tensor:

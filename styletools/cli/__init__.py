@@ -12,6 +12,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -50,6 +51,7 @@ METAVARS = {
     "style_weights": "LAYER=W,…", "content_layers": "LAYER,…", "more_styles": "PICTURE=SHARE,…",
     "content_masks": "PICTURE,…", "style_masks": "PICTURE,…",
 }  # fmt: skip
+WEIGHTS_EXAMPLE = "conv1_1=1,conv2_1=0.5"
 LEAST_MEMORY = 4 * 2**30  # bytes of address space, with PyTorch's CUDA libraries
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
@@ -328,9 +330,10 @@ def _what_to_do(
     if not content or not style:
         raise click.UsageError("Give CONTENT and STYLE: two pictures.")
     given = {name: value for name, value in settings.items() if value is not None}
-    readers = {
-        "style_weights": _parse_weights, "more_styles": read_shares, "content_layers": read_paths,
-        "content_masks": read_paths, "style_masks": read_paths,
+    readers: dict[str, Callable[[str], Any]] = {
+        "style_weights": partial(read_shares, name="style_weights", example=WEIGHTS_EXAMPLE),
+        "more_styles": read_shares, "content_layers": read_paths, "content_masks": read_paths,
+        "style_masks": read_paths,
     }  # fmt: skip
     for name, read in readers.items():
         if name in given:
@@ -368,16 +371,6 @@ def _keep_previews(place: Path, config: TransferConfig, show: Any, begins: bool)
     for path in preview_paths(folder) if begins else ():
         path.unlink()  # of an earlier run
     return previews_in(folder, config, show) if config.save_every else show
-
-
-def _parse_weights(text: str) -> dict[str, float]:
-    try:
-        pairs = [pair.split("=") for pair in text.split(",")]
-        return {layer.strip(): float(weight) for layer, weight in pairs}
-    except ValueError:
-        raise click.BadParameter(
-            f"{text!r}; write conv1_1=1,conv2_1=0.5", param_hint="--style-weights"
-        ) from None
 
 
 def _default_name(content: str, style: str) -> str:

@@ -7,17 +7,15 @@ wide as its deepest layer sees, at multiples of what pooling joins, so that in i
 feature is the whole picture's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from styletools.config import TransferConfig
 from styletools.engine.memory import GRID, halo_of, layer_strides
 from styletools.engine.objective import Objective, Place
-from styletools.engine.pictures import GuidedStyle
 from styletools.vgg import VGG19Features
 
 
@@ -43,21 +41,13 @@ class TiledObjective(Objective):
     """`Objective` in the memory of a tile; the features of the content are kept whole.
 
     Args:
-        model, content, style, config, saving: `Objective`'s.
+        model: and what follows: `Objective`'s.
         tile: the most pixels that a side of a tile's core has.
     """
 
-    def __init__(
-        self,
-        model: VGG19Features,
-        content: Tensor,
-        style: Tensor | Sequence[GuidedStyle],
-        config: TransferConfig,
-        saving: bool = False,
-        tile: int = 1024,
-    ) -> None:
+    def __init__(self, model: VGG19Features, *others: Any, tile: int = 1024) -> None:
         self.tile, self.halo, self.strides = tile, halo_of(model), layer_strides(model)
-        super().__init__(model, content, style, config, saving)
+        super().__init__(model, *others)
 
     def __call__(self, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The total, with a graph of one step to the target, and its parts without weights."""
@@ -99,14 +89,8 @@ class TiledObjective(Objective):
     def _inside(
         self, crop: Tensor, tile: Tile, image: Tensor
     ) -> Iterator[tuple[str, Tensor, Place]]:
-        """The features of a tile's core, and where they are in each layer."""
-        for name, features, _ in super()._pieces(crop):
-            stride = self.strides[name]
-            size = (image.shape[-2] // stride, image.shape[-1] // stride)
-            whole, (rows, columns) = tile.at(stride, size)
-            core = features[..., rows, columns]
-            if core.numel():
-                yield name, core, whole
+        layers = ((name, features) for name, features, _ in super()._pieces(crop))
+        return cores(layers, tile, image, self.strides)
 
 
 class _Known(torch.autograd.Function):
@@ -122,6 +106,26 @@ class _Known(torch.autograd.Function):
     def backward(context: Any, outer: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = context.saved_tensors
         return gradient * outer, None, None
+
+
+def cores(
+    layers: Iterable[tuple[str, Tensor]], tile: Tile, image: Tensor, strides: Mapping[str, int]
+) -> Iterator[tuple[str, Tensor, Place]]:
+    """The features of a tile's core, and where they are in each layer.
+
+    Args:
+        layers: the features of the tile's crop.
+        tile: of the image.
+        image: the whole picture, for its size.
+        strides: `layer_strides` of the net.
+    """
+    for name, features in layers:
+        stride = strides[name]
+        size = (image.shape[-2] // stride, image.shape[-1] // stride)
+        whole, (rows, columns) = tile.at(stride, size)
+        core = features[..., rows, columns]
+        if core.numel():
+            yield name, core, whole
 
 
 def cut(image: Tensor, tile: int, halo: int) -> list[Tile]:

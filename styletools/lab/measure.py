@@ -9,9 +9,13 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from styletools.backbones import Backbone
+from styletools.engine.memory import halo_of, layer_strides
+from styletools.engine.tiles import cores, cut
 from styletools.images import denormalise, shrink_to
 from styletools.losses import gram_matrix
+from styletools.vgg import each_layer
 
+TILE = 512  # pixels of a side: larger pictures are taken in tiles, with the same sums
 JUDGED_CONTENT = "conv4_2"
 JUDGED_STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")  # the paper's
 
@@ -48,10 +52,26 @@ def measure(
     if style.shape[-2:] != content.shape[-2:]:
         style = shrink_to(style, (content.shape[-2], content.shape[-1]))
     model = backbone.features({JUDGED_CONTENT, *JUDGED_STYLE})
+    halo, strides = halo_of(model), layer_strides(model)
+    squares = [0.0, 0.0]  # |F(x) − F(p)|², |F(a) − F(p)|²
+    grams: dict[str, Tensor] = {}  # of x, a and p, (3, C, C)
     with torch.inference_mode():
-        x, p, a = (model(picture) for picture in (image, content, style))
-        kept = _nearness(x[JUDGED_CONTENT], p[JUDGED_CONTENT], a[JUDGED_CONTENT])
-        taken = {n: _nearness(*(gram_matrix(f[n]) for f in (x, a, p))) for n in JUDGED_STYLE}
+        for tile in cut(image, TILE, halo):
+            crops = [
+                picture[..., tile.crop[0], tile.crop[1]] for picture in (image, style, content)
+            ]
+            layers = [
+                cores(each_layer(c, model, model.layers), tile, image, strides) for c in crops
+            ]
+            for (name, x, _), (_, a, _), (_, p, _) in zip(*layers, strict=True):
+                if name == JUDGED_CONTENT:
+                    norms = [float(torch.linalg.vector_norm(other - p)) for other in (x, a)]
+                    squares = [s + norm**2 for s, norm in zip(squares, norms, strict=True)]
+                else:
+                    here = torch.stack([gram_matrix(features) for features in (x, a, p)])
+                    grams[name] = grams.get(name, 0) + here
+    kept = 1 - (squares[0] / squares[1]) ** 0.5 if squares[1] else None
+    taken = {name: _nearness(*grams[name]) for name in JUDGED_STYLE}
     whole = [value for value in taken.values() if value is not None]
     return {
         "content_kept": kept,

@@ -48,7 +48,7 @@ def test_tiles_have_the_whole_pictures_loss_and_gradient(backbone, pictures, cha
     model = backbone.features(layers, config.pooling).double()
     whole = gradient_of(Objective(model, content, styles, config), target)
     for tile, saving in ((64, False), (112, True)):
-        tiled = TiledObjective(model, content, styles, config, saving, tile)
+        tiled = TiledObjective(model, content, styles, config, saving, tile=tile)
         found = gradient_of(tiled, target)
         assert float(found[0]) == pytest.approx(float(whole[0]), rel=1e-7)
         assert {n: float(p) for n, p in found[1].items()} == {

@@ -28,6 +28,15 @@ def test_the_content_itself(backbone, pictures):
     assert found["style_taken"] == pytest.approx(0, abs=1e-6)
 
 
+def test_tiles_give_the_wholes_numbers(backbone, monkeypatch):
+    content = load_image(bundled("content")["chelsea"], 110)
+    style = load_image(bundled("style")["impasto"], size=content.shape[-2:])
+    image = 0.3 * content + 0.7 * style
+    whole = measure(image, content, style, backbone)
+    monkeypatch.setattr("styletools.lab.measure.TILE", 48)
+    assert measure(image, content, style, backbone) == pytest.approx(whole, rel=1e-5)
+
+
 def test_the_style_itself(backbone, pictures):
     content, style = pictures
     found = measure(style, content, style, backbone)
