@@ -16,6 +16,7 @@ from typing import Any
 from coursekit.records import SINGLE
 from styletools._files import file_sha256
 from styletools.config import COURSE, COURSE_FILE
+from styletools.course.todos import OPTIONAL
 from styletools.errors import StyletoolsError
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -121,6 +122,8 @@ def this_course(notebooks: Path = NOTEBOOKS) -> Course:
         before = ""
         for cell in cells:
             source = "".join(cell["source"])
+            if _nbgrader(cell).get("grade_id") in OPTIONAL:
+                continue
             solution = _nbgrader(cell).get("solution")
             if solution:
                 questions.append(_question(lesson, cell, before, points, references))

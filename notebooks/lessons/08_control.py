@@ -4,7 +4,8 @@
 # Gatys and others came back to their method in 2017 (*Controlling Perceptual Factors in Neural
 # Style Transfer*, [CVPR 2017](https://arxiv.org/abs/1611.07865)) with three questions that users
 # ask: can my photograph keep its colours, how large are the strokes, and can I choose where they
-# go? This lesson is optional and gives no points. Its three exercises check themselves.
+# go? This lesson is optional and gives no points. Its three TODOs have checks and hints
+# as in the other lessons.
 #
 # **After this lesson you can** give one picture the colours of another with two matrices, choose
 # the size of the strokes, and paint a part of a picture alone.
@@ -18,6 +19,7 @@ import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
 from styletools import FAST, bundled, gram_matrix, load_image, show_images, stylize
+from styletools.course import checks
 
 SIZE = course.size(160)  # pixels of the longest side
 QUICK = FAST.replace(max_size=SIZE, levels=2, steps=course.steps(30), precision="float32")
@@ -39,7 +41,7 @@ style = load_image(style_path, size=content.shape[-2:])
 # Why this A? A picture with covariance Σ that is multiplied by A has the covariance A Σ Aᵀ. Put A
 # in: the roots of Σ_S cancel, and Σ_C is left.
 #
-# `statistics` and `power` are given. `recolour` moves the mean already; write the rest.
+# **TODO.** Write `match_colours`; two functions for it are given.
 
 
 # %%
@@ -55,18 +57,22 @@ def power(matrix, exponent):
     return vectors @ torch.diag(values**exponent) @ vectors.T
 
 
-def recolour(style, content):
+# %% grade_id="match_colours" solution=true
+def match_colours(style, content):
     """The style (1, 3, H, W) with the content's mean and covariance of colours."""
+    recoloured = None  # TODO: the formula; picture[0].flatten(1) has the pixels, (3, M)
+    ### BEGIN SOLUTION
     pixels = style[0].flatten(1)  # (3, M)
-    of_style, of_content = statistics(pixels), statistics(content[0].flatten(1))  # (μ, Σ) each
-    new_pixels = pixels - of_style[0] + of_content[0]  # TODO: this is the formula without its A
-    return new_pixels.reshape(style.shape)
+    style_mean, style_covariance = statistics(pixels)
+    content_mean, content_covariance = statistics(content[0].flatten(1))
+    matrix = power(content_covariance, 0.5) @ power(style_covariance, -0.5)
+    recoloured = (matrix @ (pixels - style_mean) + content_mean).reshape(style.shape)
+    ### END SOLUTION
+    return recoloured
 
 
-# %%
-mine = recolour(style, content)
-off = (statistics(mine[0].flatten(1))[1] - statistics(content[0].flatten(1))[1]).abs().max()
-print("✓ the covariances are equal" if off < 1e-3 else "not yet: they differ")
+# %% grade_id="check_match_colours"
+checks.check_match_colours(globals())
 
 # %% [markdown]
 # **My prediction:** *What will the cat lose if its colours stay? Write here.*
@@ -76,7 +82,7 @@ colours = {
     colour: stylize(content_path, style_path, QUICK.replace(colour=colour)).image
     for colour in ("style", "match", "luminance")
 }
-show_images({"recoloured style": mine, **colours}, width=3)
+show_images({"recoloured style": match_colours(style, content), **colours}, width=3)
 
 # %% [markdown]
 # `match` is your function; `luminance` paints the brightness alone, and takes each pixel's hue from
@@ -88,21 +94,26 @@ show_images({"recoloured style": mine, **colours}, width=3)
 # The assignment stretches the style to the content's size. Two things go wrong: a round dot becomes
 # an ellipse, and you cannot choose how large the strokes are. Instead, let the style keep its
 # shape, with a longest side of `scale` times the content's.
+#
+# **TODO.** Write `style_size`, which gives the style's new size.
 
 
-# %%
+# %% grade_id="style_size" solution=true
 def style_size(style_shape, content_shape, scale):
     """(H, W) of a style that keeps its shape; shapes are (H, W), too."""
-    return content_shape  # TODO: whole numbers; round() helps
+    size = None  # TODO: one factor for both sides; round() makes whole numbers
+    ### BEGIN SOLUTION
+    factor = scale * max(content_shape) / max(style_shape)
+    size = round(style_shape[0] * factor), round(style_shape[1] * factor)
+    ### END SOLUTION
+    return size
 
+
+# %% grade_id="check_style_size"
+checks.check_style_size(globals())
 
 # %%
-expected = {(300, 600): (200, 400), (600, 300): (400, 200), (500, 500): (400, 400)}
-found = {shape: tuple(style_size(shape, (266, 400), 1.0)) for shape in expected}
-found[300, 600, "half"] = tuple(style_size((300, 600), (266, 400), 0.5))
-expected[300, 600, "half"] = (100, 200)
-wrong = [shape for shape in expected if found[shape] != expected[shape]]
-print("✓ all sizes are right" if not wrong else f"not yet: {wrong[0]} gave {found[wrong[0]]}")
+print(style_size((300, 600), (266, 400), 1.0), style_size((600, 300), (266, 400), 0.5))
 
 # %% [markdown]
 # A Gram matrix is a *sum* over positions. If the style is half as large, its sum is a quarter; the
@@ -129,23 +140,35 @@ show_images(scales, width=3.4)
 # averaged down to the layer's size. Its values T are scaled so that their squares add up to 1, and
 # the features of all channels are multiplied by them. The Gram matrix of these products knows the
 # region alone (section 3 of the paper of 2017).
+#
+# **TODO.** Write `guided_gram`.
 
 
-# %%
+# %% grade_id="guided_gram" solution=true
 def guided_gram(features, mask):
     """(1, C, h, w) and (1, 1, H, W) from 0 to 1 → (C, C), of the mask's region alone."""
     pooled = adaptive_avg_pool2d(mask, features.shape[-2:])  # (1, 1, h, w)
-    guide = pooled  # TODO: scale it, so that its squares add up to 1
-    return gram_matrix(features)  # TODO: of the guided features
+    gram = None  # TODO: scale it so that its squares add up to 1; gram_matrix does the rest
+    ### BEGIN SOLUTION
+    guide = pooled / pooled.square().sum().sqrt()
+    gram = gram_matrix(features * guide)
+    ### END SOLUTION
+    return gram
 
+
+# %% grade_id="check_guided_gram"
+checks.check_guided_gram(globals())
+
+# %% [markdown]
+# Try it on a mask that is white on the left: the result is the left half's own Gram matrix, divided
+# by its number of positions.
 
 # %%
 example = torch.rand(1, 4, 6, 10, generator=torch.Generator().manual_seed(0))
 left = torch.zeros(1, 1, 12, 20)
 left[..., :10] = 1
-goal = gram_matrix(example[..., :5]) / (6 * 5)  # the left half alone, as a mean
-off = (guided_gram(example, left) - goal).abs().max()
-print("✓ it is the region's" if off < 1e-5 else f"not yet: it is off by {off:.2f}")
+goal = gram_matrix(example[..., :5]) / (6 * 5)
+print("it is the region's:", torch.allclose(guided_gram(example, left), goal, atol=1e-5))
 
 # %% [markdown]
 # **My prediction:** *The right half of the mask is black. Will the right half of the cat change at

@@ -134,6 +134,29 @@ def own_pictures() -> dict[str, Any]:
     return {name: paths[0] for name, paths in first.items() if paths}
 
 
+def match_colours(style: "Tensor", content: "Tensor") -> "Tensor":
+    """The style with the content's mean and covariance of colours (Gatys et al. 2017)."""
+    from styletools.engine import colour
+
+    return colour.match_colours(style, content)
+
+
+def style_size(
+    style_shape: tuple[int, int], content_shape: tuple[int, int], scale: float
+) -> tuple[int, int]:
+    """(H, W) of a style that keeps its shape, its longest side `scale` times the content's."""
+    factor = scale * max(content_shape) / max(style_shape)
+    return round(style_shape[0] * factor), round(style_shape[1] * factor)
+
+
+def guided_gram(features: "Tensor", mask: "Tensor") -> "Tensor":
+    """The Gram matrix of T · F with Σ T² = 1, for a mask T (Gatys et al. 2017, section 3)."""
+    from torch.nn.functional import adaptive_avg_pool2d
+
+    pooled = adaptive_avg_pool2d(mask, (features.shape[-2], features.shape[-1]))
+    return gram_matrix(features * pooled / pooled.square().sum().sqrt())
+
+
 # --- What exceptions mean ------------------------------------------------------------------------
 
 UNPACKING = Meaning(
@@ -370,8 +393,20 @@ _LIST = (
         "own_pictures", "03_losses", "My own pictures", "pictures", own_pictures, explained=False
     ),
 )
+_OPTIONAL = tuple(
+    AnswerTodo(answer.__name__, "08_control", title, prefix, answer, explained=False)
+    for title, prefix, answer in (
+        ("The photograph's colours", "colours", match_colours),
+        ("The size of the strokes", "size", style_size),
+        ("The Gram matrix of a region", "guided", guided_gram),
+    )
+)
 TODOS: dict[str, AnswerTodo] = {todo.name: todo for todo in _LIST}
-KIT: dict[str, Any] = {t.name: t.answer for t in _LIST if t.name != "own_pictures"}
+OPTIONAL: dict[str, AnswerTodo] = {todo.name: todo for todo in _OPTIONAL}
+"""They have checks and hints, no points, and are not handed in."""
+
+CHECKED = TODOS | OPTIONAL
+KIT: dict[str, Any] = {t.name: t.answer for t in CHECKED.values() if t.name != "own_pictures"}
 """{name in the lesson: the kit's answer}; `own_pictures` gives two more."""
 
 RUNS = {  # their inference's grade_id ends in _inference: (lesson, title in the report)

@@ -22,7 +22,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from support.mutants import Mutant, read_mutants
+from support.mutants import OPTIONAL, Mutant, read_mutants
 from torch import nn
 
 from styletools import to_image
@@ -34,7 +34,7 @@ from styletools.course.todos import own_pictures
 STUB_CODES = {"not-attempted", "kit-version"}
 
 
-ANSWERS = read_mutants()
+ANSWERS = read_mutants() + read_mutants(OPTIONAL)
 each_answer = pytest.mark.parametrize(
     "answer", [pytest.param(a, id=f"{a.name}: {a.code}: {a.title}") for a in ANSWERS]
 )

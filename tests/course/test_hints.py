@@ -3,19 +3,19 @@
 import re
 
 import pytest
-from support.mutants import read_mutants
+from support.mutants import OPTIONAL, read_mutants
 
 from coursekit.build.lesson import read_lesson, solution_lines
 from coursekit.course import NOTEBOOKS
 from styletools.course import checks
 from styletools.course.checks import hints
 from styletools.course.diagnosis import AnswerStatus, Diagnosis
-from styletools.course.todos import TODOS
+from styletools.course.todos import CHECKED
 
 MISTAKES = sorted(
     {
-        (mutant.name, mutant.code.removeprefix(f"{TODOS[mutant.name].prefix}-"))
-        for mutant in read_mutants()
+        (mutant.name, mutant.code.removeprefix(f"{CHECKED[mutant.name].prefix}-"))
+        for mutant in read_mutants() + read_mutants(OPTIONAL)
         if mutant.status != "passed"
     }
 )
@@ -62,14 +62,14 @@ def test_every_mistake_has_hints(name, code):
     assert hints.hints_for(name, code) is not None
 
 
-@pytest.mark.parametrize("name", TODOS)
+@pytest.mark.parametrize("name", CHECKED)
 def test_every_todo_has_hints_of_its_own_to_begin_with(name):
     assert hints.hints_for(name, hints.NO_MISTAKE_SEEN).todos == {name}
 
 
 @each_entry
 def test_an_entry_is_for_mistakes_that_exist(entry):
-    assert entry.todos <= set(TODOS)
+    assert entry.todos <= set(CHECKED)
     known = {code for _, code in MISTAKES} | ANYWHERE
     assert entry.codes <= known
     for todo in entry.todos:

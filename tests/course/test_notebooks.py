@@ -168,7 +168,7 @@ def test_untouched_exactly_the_todo_checks_fail(tmp_path):
         for cell in code(notebook)
         if cell.source.startswith("checks.check_")
     }
-    assert len(expected) == 11
+    assert len(expected) == 14
     assert set(failed) == set(expected)
     for key, name in expected.items():
         assert f"✗ {name}: not attempted" in failed[key]
@@ -185,7 +185,7 @@ def test_filled_with_the_references_answers_all_pass(tmp_path):
             if cell.metadata.get("nbgrader", {}).get("solution"):
                 cell.source = answers[cell.id]
                 filled += 1
-    assert filled == 11
+    assert filled == 14
     assert not failures(run_nbval(tmp_path, notebooks, **SMALL))
 
 

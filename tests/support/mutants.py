@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).parents[1] / "data" / "answers"
+OPTIONAL = FOLDER / "optional"
 TITLE = re.compile(
     r"^# %% (passed|different|not attempted|wrong|raised)(?: ([a-z-]+))?: (.+)$", re.MULTILINE
 )
@@ -87,10 +88,10 @@ class Mutant(NamedTuple):
     source: str
 
 
-def read_mutants() -> list[Mutant]:
-    """All of them, in order."""
+def read_mutants(folder: Path = FOLDER) -> list[Mutant]:
+    """All that a folder has, in order; `OPTIONAL` has those of TODOs without points."""
     mutants = []
-    for path in sorted(FOLDER.glob("*.py")):
+    for path in sorted(folder.glob("*.py")):
         _, *parts = TITLE.split(path.read_text(encoding="utf-8"))
         for status, code, title, source in zip(*[iter(parts)] * 4, strict=True):
             mutants.append(Mutant(path.stem, status, code or "passed", title, source))

@@ -13,6 +13,11 @@ import os
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
+from styletools.course.checks.control import (
+    diagnose_guided_gram,
+    diagnose_match_colours,
+    diagnose_style_size,
+)
 from styletools.course.checks.engine import Objection
 from styletools.course.checks.gram import diagnose_gram_matrix
 from styletools.course.checks.hints import DESK, hint
@@ -29,7 +34,7 @@ from styletools.course.checks.losses import (
 from styletools.course.checks.mapping import diagnose_layers
 from styletools.course.checks.pictures import diagnose_own_pictures, examine_pictures
 from styletools.course.diagnosis import AnswerStatus, Diagnosis
-from styletools.course.todos import KIT, TODOS, AnswerTodo
+from styletools.course.todos import CHECKED, KIT, TODOS, AnswerTodo
 
 __all__ = [
     "DIAGNOSES",
@@ -41,20 +46,23 @@ __all__ = [
     "diagnose_content_loss",
     "diagnose_course_factor",
     "diagnose_gram_matrix",
+    "diagnose_guided_gram",
     "diagnose_layer_style_loss",
     "diagnose_layers",
     "diagnose_loss_growth",
+    "diagnose_match_colours",
     "diagnose_optimise",
     "diagnose_own_pictures",
     "diagnose_paper_layer_loss",
     "diagnose_style_loss",
+    "diagnose_style_size",
     "diagnose_total_loss",
     "hint",
 ]
 
 Namespace = MutableMapping[str, Any]
 DIAGNOSES: dict[str, Callable[[object], Diagnosis]] = {
-    name: globals()[f"diagnose_{name}"] for name in TODOS if name != "own_pictures"
+    name: globals()[f"diagnose_{name}"] for name in CHECKED if name != "own_pictures"
 }
 """{name in the lesson: its diagnosis}; `diagnose_own_pictures` takes two objects."""
 
@@ -84,8 +92,8 @@ def _check_of(todo: AnswerTodo) -> Callable[[Namespace], None]:
     return check
 
 
-globals().update({f"check_{todo.name}": _check_of(todo) for todo in TODOS.values()})
-__all__ += [f"check_{name}" for name in TODOS]
+globals().update({f"check_{todo.name}": _check_of(todo) for todo in CHECKED.values()})
+__all__ += [f"check_{name}" for name in CHECKED]
 
 
 def _missing(todo: AnswerTodo, namespace: Namespace) -> Diagnosis:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from styletools.course.diagnosis import Diagnosis
-from styletools.course.todos import TODOS
+from styletools.course.todos import CHECKED
 from styletools.errors import StyletoolsError
 
 HINTS_FILE = Path(__file__).parents[2] / "data" / "hints.toml"
@@ -70,7 +70,7 @@ class HintDesk:
 
     def saw(self, diagnosis: Diagnosis) -> None:
         """A check has spoken."""
-        prefix = TODOS[diagnosis.name].prefix
+        prefix = CHECKED[diagnosis.name].prefix
         self._code[diagnosis.name] = diagnosis.code.removeprefix(f"{prefix}-")
 
     def next(self, name: str) -> str:
@@ -79,8 +79,8 @@ class HintDesk:
         Raises:
             NoHintError: no TODO has that name.
         """
-        if name not in TODOS:
-            raise NoHintError(f"There is no TODO {name!r}; the TODOs are {', '.join(TODOS)}.")
+        if name not in CHECKED:
+            raise NoHintError(f"There is no TODO {name!r}; the TODOs are {', '.join(CHECKED)}.")
         code = self._code.get(name, NO_MISTAKE_SEEN)
         if code == "passed":
             return f"{name}: its check passes, so it needs no hint."
