@@ -118,14 +118,18 @@ def show_maps(maps: Mapping[str, Tensor], numbers: bool = False, width: float = 
 
 
 def show_features(features: Mapping[str, Tensor], channels: int = 8) -> Figure:
-    """The most varied channels of each layer: a row for a layer, brightest where it fires most."""
+    """The most varied channels of each layer: a row for a layer, brightest where it fires most.
+
+    The border does not count: some channels answer to the zeros beyond it, and to nothing else.
+    """
     h, w = next(iter(features.values())).shape[2:]
     figure = Figure(figsize=(1.35 * channels, (1.35 * h / w + 0.08) * len(features)))
     figure.set_layout_engine("constrained", h_pad=0.02, w_pad=0.02)
     rows = figure.subplots(len(features), channels, squeeze=False)
     for axes, (layer, feature) in zip(rows, features.items(), strict=True):
         maps = feature[0].detach()  # (C, h, w)
-        order = maps.flatten(1).std(dim=1).argsort(descending=True)[:channels]
+        inside = maps[:, 1:-1, 1:-1]
+        order = inside.flatten(1).std(dim=1).argsort(descending=True)[:channels]
         for axis in axes:
             axis.set(xticks=[], yticks=[])
         for axis, channel in zip(axes, order.tolist(), strict=False):

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from styletools import bundled, course, plot_losses, show_images
@@ -50,6 +51,14 @@ def test_a_figure_comes_with_its_description():
 
 
 # --- A pair --------------------------------------------------------------------------------------
+
+
+def test_a_channel_that_answers_to_the_border_alone_is_not_shown():
+    maps = torch.full((1, 2, 6, 6), 9.0)  # the first: a bright rim
+    maps[0, 0, 1:-1, 1:-1] = 0
+    maps[0, 1] = torch.eye(6)
+    [axis] = diagrams.show_features({"conv1_1": maps}, channels=1).axes
+    assert axis.get_images()[0].get_array().max() == 1
 
 
 @pytest.mark.parametrize("middle", [(0.5, 0.5), (0.0, 0.0), (1.0, 1.0)])
