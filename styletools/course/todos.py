@@ -413,8 +413,8 @@ RUNS = {  # their inference's grade_id ends in _inference: (lesson, title in the
     "base_run": ("03_losses", "The base run: the assignment's settings"),
     "experiment_a": ("04_tuning", "(a) More content, less style: α = 10, β = 10⁵"),
     "experiment_b": ("04_tuning", "(b) A smaller learning rate: 0.001"),
-    "experiment_c": ("04_tuning", "(c) More steps: 5000"),
-    "experiment_d": ("04_tuning", "(d) All layer weights 1.0, 1000 steps"),
+    "experiment_c": ("04_tuning", "(c) More steps: two and a half times as many"),
+    "experiment_d": ("04_tuning", "(d) All layer weights 1.0, half as many steps"),
 }
 OWN_RUNS = {  # their inference's grade_id ends in _inference: title in the report
     "my_experiment_1": "My first experiment",

@@ -557,11 +557,24 @@ def test_what_was_expected_of_an_experiment_stands_in_the_report(tmp_path):
     page = expecting(tmp_path, "**My prediction for (a):** More of the fur will stay as it is.")
     assert "More of the fur will stay as it is." in page
     assert page.count("Expectation") == 1
+    assert page.count("More of the fur") == 1
 
 
 def test_a_prediction_that_nobody_wrote_does_not(tmp_path):
     source = "**My prediction for (a):** *What of the fur\nwill stay as it is? Write here.*"
     assert "Expectation" not in expecting(tmp_path, source)
+
+
+def test_the_other_predictions_stand_in_the_report_once_each(tmp_path):
+    course = lessons()
+    written = "**My prediction for the texture:** The strokes will come back, the moon will not."
+    asked = "**My prediction for the feature maps:** *In which row is it lost? Write here.*"
+    course["02_gram"].insert(0, v4.new_markdown_cell(written))
+    course["01_layers"].insert(0, v4.new_markdown_cell(asked))
+    write(tmp_path, course)
+    page = html.report_page(report.compose(AUTHOR, notebooks.read_work(tmp_path)))
+    assert page.count("The strokes will come back, the moon will not.") == 1
+    assert "In which row is it lost?" not in page
 
 
 def test_an_experiment_of_ones_own_needs_a_picture_and_words(tmp_path):

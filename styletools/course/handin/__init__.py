@@ -31,8 +31,8 @@ LARGEST_FILE = 25_000_000  # bytes of a picture that goes along
 def check(folder: str | Path = ".") -> list[Problem]:
     """Print and return what a complete hand-in still lacks.
 
-    Only what is saved is seen: save each notebook first. A wrong answer is no problem here, it is
-    handed in as it is, and the check says so.
+    Only what is saved is seen: save each notebook first. A wrong answer is no problem here: it is
+    handed in unchanged, and the check says so.
 
     Args:
         folder: holds the student's notebooks.
@@ -108,7 +108,7 @@ def _with_runs(work: Work) -> Work:
             problems.append(Problem(where, "the run is not there", remedy))
         elif finding.status != "passed":
             says = f"{finding.status}: {finding.folder}: {finding.message}"
-            notes.append(f"{where}: {says} It is handed in as it is.")
+            notes.append(f"{where}: {says} The run is handed in unchanged.")
     good = [name for name, finding in findings.items() if finding.status == "passed"]
     says = f"{RUNS_FOLDER}: {', '.join(good)} are there and agree with what is asked for"
     return replace(work, problems=tuple(problems), notes=tuple(notes), runs=says if good else "")
@@ -154,6 +154,8 @@ def _print(work: Work, problems: list[Problem]) -> None:
 
 
 def _ago(minutes: float) -> str:
+    if minutes < 1.5:
+        return "a minute ago"
     if minutes < 120:
         return f"{minutes:.0f} minutes ago"
     return (

@@ -167,7 +167,7 @@ def read_work(folder: str | Path) -> Work:
             verdicts[name] = status
             where = f"{notebook.path.name} · {name}"
             if status not in ("passed", "not attempted") and where not in named:
-                says = f"the check says “{status}”; it is handed in as it is."
+                says = f"the check says “{status}”; the answer is handed in unchanged."
                 notes.append(f"{where}: {KITS_PICTURES if (name, status) == KITS else says}")
     used = {notebook.path for notebook in notebooks.values()}
     others = tuple(n.path for n in readable if n.path not in used)
@@ -197,11 +197,16 @@ def prediction_before(notebook: Notebook, grade_id: str) -> Cell | None:
     """What the student expected of a run: the text right before its cell, if it was written."""
     for position in notebook.find(grade_id)[:1]:
         before = notebook.cells[position - 1] if position else None
-        if before and before.kind == "markdown" and before.source.startswith(PREDICTION):
-            text = before.source.partition(":**")[2]
-            written = ITALICS.sub("", text)  # the question that it was handed out with
-            return before if len(re.findall(r"[^\W_]+", written)) >= _FEWEST_WORDS else None
+        return before if before and is_prediction(before) else None
     return None
+
+
+def is_prediction(cell: Cell) -> bool:
+    """Whether a cell says what the student expects, and not only what it was handed out with."""
+    written = ITALICS.sub("", cell.source.partition(":**")[2])
+    words = re.findall(r"[^\W_]+", written)
+    starts = cell.kind == "markdown" and cell.source.startswith(PREDICTION)
+    return starts and len(words) >= _FEWEST_WORDS
 
 
 def cells_after(notebook: Notebook, grade_id: str) -> list[Cell]:

@@ -19,6 +19,7 @@ from styletools.course.handin.read import (
     Work,
     cells_after,
     cells_before,
+    is_prediction,
     is_unwritten,
     linked_files,
     named_pictures,
@@ -163,6 +164,7 @@ def compose(author: Author, work: Work) -> Report:
     blocks.append(Heading(1, "What I built, and why it works", "todos"))
     for notebook in work.notebooks.values():
         blocks += _todos(notebook, work.verdicts)
+    blocks += _predictions(work)
     blocks.append(Heading(1, "Experiments", "experiments"))
     for name, (lesson, title) in RUNS.items():
         blocks.append(Heading(2, title, name))
@@ -170,7 +172,7 @@ def compose(author: Author, work: Work) -> Report:
     compared = _shown(cells_before(tuning, CLAIMS)) if tuning else []
     if compared:
         blocks += [Heading(2, "All runs compared", "compared"), Figures(tuple(compared))]
-    blocks.append(Heading(1, "Two claims that cannot be", "claims"))
+    blocks.append(Heading(1, "Two impossible claims", "claims"))
     blocks += _written(tuning, CLAIMS)
     blocks.append(Heading(1, "My own experiments", "own"))
     for name, title in OWN_RUNS.items():
@@ -231,6 +233,19 @@ def _todos(notebook: Notebook, verdicts: dict[str, str]) -> Iterator[Block]:
         elif name.endswith("_explanation"):
             yield Label("Explanation")
             yield from _written(notebook, name)
+
+
+def _predictions(work: Work) -> Iterator[Block]:
+    """What the student expected, where no experiment shows it."""
+    texts = [
+        cell.source
+        for notebook in work.notebooks.values()
+        for cell in notebook.cells
+        if is_prediction(cell) and cell not in [prediction_before(notebook, name) for name in RUNS]
+    ]
+    if texts:
+        yield Heading(1, "What I predicted", "predictions")
+        yield from map(Prose, texts)
 
 
 def _run(notebook: Notebook | None, name: str) -> Iterator[Block]:
