@@ -50,7 +50,8 @@ if TYPE_CHECKING:
 
 _KEPT = "kept"
 UNSEEN = (
-    "Of an earlier call: this one looked at others alone (--student), and not whether it changed."
+    "Graded by an earlier call. This call looked only at other students (--student), and did not "
+    "check whether this hand-in changed."
 )
 
 

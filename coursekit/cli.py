@@ -417,7 +417,9 @@ def workflow() -> None:
 
 
 @main.command()
-@click.option("--allow-weaker-sandbox", is_flag=True, help="Succeed where only that one works.")
+@click.option(
+    "--allow-weaker-sandbox", is_flag=True, help="Succeed where only a weaker sandbox works."
+)
 def sandbox(allow_weaker_sandbox: bool) -> None:
     """Say which sandboxes work here, and whether the course's libraries can be imported in one.
 

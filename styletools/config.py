@@ -155,7 +155,8 @@ class TransferConfig:
         "and on average. 0: never. If `tolerance` is set too, both must hold.",
     )
     clamp: bool = _setting(
-        False, "Keep the picture's values between black and white at each step, as it is saved."
+        False,
+        "Cut values beyond black and white off at each step, and not only in the saved picture.",
     )
     transparency: bool = _setting(
         False, "Give the picture the photograph's transparency back (PNG, WebP, TIFF)."

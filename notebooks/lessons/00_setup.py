@@ -1,12 +1,12 @@
 # %% [markdown]
 # # 0 · Setting up
 #
-# A photograph goes in, a painting goes in, and out comes the photograph as that painter might
-# have painted it. In this course you build the program that does this: *neural style transfer*,
-# invented by Leon Gatys, Alexander Ecker and Matthias Bethge. They describe it in *Image Style
-# Transfer Using Convolutional Neural Networks*
-# ([CVPR 2016](https://openaccess.thecvf.com/content_cvpr_2016/html/Gatys_Image_Style_Transfer_CVPR_2016_paper.html)).
-# From here on that article is called the paper.
+# A photograph goes in, a painting goes in, and out comes the photograph as that painter might have
+# painted it. In this course you build the program that does this: *neural style transfer*, invented
+# by Leon Gatys, Alexander Ecker and Matthias Bethge. They describe it in *Image Style Transfer
+# Using Convolutional Neural Networks* ([CVPR
+# 2016](https://openaccess.thecvf.com/content_cvpr_2016/html/Gatys_Image_Style_Transfer_CVPR_2016_paper.html)).
+# The lessons call this article *the paper*.
 #
 # | lesson | you write | you see | points |
 # |---|---|---|---|
@@ -18,6 +18,7 @@
 # | 5 Handing in | a title page | your report | 15 |
 # | 6 The studio | nothing | every knob in one panel | – |
 # | 7 The paper's figures | predictions | five figures of the paper, repeated | – |
+# | 8 Taking control | optional: three functions | colours, strokes, regions, chosen by you | – |
 #
 # That makes 150 points: 60 % for what you build (lessons 1 to 3), 30 % for your experiments, and
 # 10 % for the report as a whole.
@@ -108,7 +109,7 @@ course.choose_pictures(my_content, my_style)
 # A network does not read files, it reads *tensors*: boxes of numbers. `load_image` turns a picture
 # into one of shape `(1, 3, height, width)`: one picture, three colours, and a number for each
 # pixel. It shrinks a large picture so that its **longest** side is at most `max_size`, and it never
-# enlarges one. (A wide and a tall picture below; only one of their sides can be 64.)
+# enlarges a picture. Try it with a wide, a tall and a small picture:
 
 # %%
 from styletools import load_image
@@ -164,7 +165,7 @@ print("largest difference:", np.abs(stripes.astype(int) - again.astype(int)).max
 #
 # **If you are stuck**, run `checks.hint("gram_matrix")` (with the name of your exercise) in a cell
 # of your own. It gives three hints, one at each call: where to look, what is meant, and a worked
-# step on other numbers. They answer to the mistake that the check found last.
+# step on other numbers. The hints depend on the mistake that the check found last.
 #
 # As an example, three answers to an exercise of lesson 2, and what the check thinks of them:
 
@@ -220,16 +221,16 @@ content = load_image(content_path, max_size=course.size(224))
 style = load_image(style_path, max_size=course.size(224))
 show_images({"content": content, "style": style, "after 80 steps": result.image}, width=3.4)
 
-# %%
+# %% tags=["nbval-ignore-output"]
 losses = [row["total"] for row in result.loss_history]
-print("the loss fell:", losses[-1] < losses[0])
+print(f"of the first loss, {losses[-1] / losses[0]:.1%} is left")
 
 # %% [markdown]
-# What did it do? It started from the photograph, and changed its pixels again and again, so that a
-# number, the *loss*, became smaller. The loss says how far the picture is from the photograph in
-# its content, and from the painting in its style. The next three lessons build that number:
-# lesson 1 finds *where* to look for content and style, lesson 2 says *what* style is, and lesson 3
-# puts both together.
+# What did the program do? It started from the photograph and changed the pixels again and again, to
+# make a number smaller: the *loss*. The loss says how far the picture is from the photograph in its
+# content, and from the painting in its style. The next three lessons build that number: lesson 1
+# finds *where* to look for content and style, lesson 2 says *what* style is, and lesson 3 puts both
+# together.
 #
 # ## Before you go on
 #

@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 1 · What a network sees
 #
-# If you want to know whether two pictures *show the same thing*, it is of no use to compare pixels:
-# move the camera by a hand's breadth and every pixel changes. A network trained on photographs does
-# better. Inside it are layers, each a stack of pictures of the picture: the first layers mark edges
-# and colours, the later layers shapes and things. In this lesson you look inside, and pick the
-# layers that the paper picks.
+# Do two pictures *show the same thing*? Comparing pixels does not answer this question: move the
+# camera by a hand's breadth and every pixel changes. A network trained on photographs does better.
+# Inside it are layers, each a stack of pictures of the picture: the first layers mark edges and
+# colours, the later layers shapes and things. In this lesson you look inside, and pick the layers
+# that the paper picks.
 #
 # **After this lesson you can** say what a convolution, a ReLU and a pooling do, find a layer of
 # VGG19 by the paper's name, and show what a layer knows of a picture.
@@ -136,8 +136,8 @@ checks.check_layers(globals())
 # counted along the list: every convolution is followed by a ReLU and every block by a pooling, so
 # block 2 begins at index 5 and not at 2. Style lives at several scales: fine texture in early
 # layers, larger strokes and patterns in later ones, and all of them belong to it. For content the
-# exact pixels should *not* matter, only what is where: a deep layer has forgotten the former and
-# still knows the latter.
+# exact pixels should *not* matter, only what is where: a deep layer has forgotten the pixels and
+# still knows what is where.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
@@ -175,7 +175,8 @@ diagrams.show_features({name: feature.relu() for name, feature in features.items
 
 # %% [markdown]
 # In the upper rows you still recognise the photograph, drawn in edges. Further down the maps become
-# coarser: each position answers to something larger, and the exact place is lost.
+# coarser. Each position answers to something larger, and its exact place is lost: in several maps
+# of the last three rows, all that is left of the eyes is two bright spots.
 #
 # ## What a layer knows of a picture
 #
@@ -262,9 +263,9 @@ with torch.no_grad():
         net = two_convolutions(inplace).to(device)
         kept = get_features(image, net, {"0": "conv", "1": "relu", "2": "last"})
         print(f"inplace={inplace}")
-        print("   conv holds negative numbers:", bool((kept["conv"] < 0).any()))
-        print("   conv equals relu:           ", torch.equal(kept["conv"], kept["relu"]))
-        print("   last holds negative numbers:", bool((kept["last"] < 0).any()))
+        apart = (kept["conv"] - kept["relu"]).abs().max()
+        print(f"   conv: smallest number {kept['conv'].min():.1f}, at most {apart:.1f} from relu")
+        print(f"   last: smallest number {kept['last'].min():.1f}")
 
 # %% [markdown]
 # With `inplace=True` the same loop gives other numbers: what is stored as `conv` is really the
@@ -282,8 +283,8 @@ from styletools import get_features as kit_features
 ours = kit_features(image, vgg, layers)
 raw = get_features(image, vgg, layers)
 for name in ("conv1_1", "conv5_1"):
-    same = torch.equal(ours[name], raw[name].relu())
-    print(f"{name}: never negative: {bool((ours[name] >= 0).all())}, the ReLU of ours: {same}")
+    apart = (ours[name] - raw[name].relu()).abs().max()
+    print(f"{name}: smallest number {ours[name].min():.1f}, at most {apart:.1f} from your ReLU's")
 
 # %% [markdown]
 # ## What you have now

@@ -25,7 +25,7 @@ from styletools.course import checks, diagrams
 # ## By hand
 #
 # Take a tiny picture's features with two channels, "horizontal stroke" and "yellow", at 2 × 3
-# positions. A large number means: here is much of it.
+# positions. A large number means that there is much of it at this position.
 
 # %%
 stroke = torch.tensor([[3.0, 0, 1], [2, 0, 0]])
@@ -65,7 +65,7 @@ diagrams.show_maps({"F: channels × positions": F, "G": G}, numbers=True, width=
 # ## Your turn: `gram_matrix`
 #
 # **TODO 2.** Write it for features as they come from the network: a tensor of shape `(1, d, h, w)`
-# with `d` channels of `h` × `w` positions. Return G, of shape `(d, d)`. Divide by nothing; the loss
+# with `d` channels of `h` × `w` positions. Return G, of shape `(d, d)`. Do not divide; the loss
 # will do that. Read the sizes from the tensor, so that it works for every layer.
 
 
@@ -108,7 +108,7 @@ print(gram_matrix(features).int().tolist())
 # ## Styles as matrices
 #
 # Below each picture stands the Gram matrix of its `conv3_1` features: bright where two channels
-# fire together. (Of its many channels, those 24 that differ most between the pictures.)
+# fire together. (The figure shows the 24 channels that differ most between the pictures.)
 
 # %%
 device = torch.device(
@@ -156,7 +156,8 @@ share = (after - before).norm() / before.norm()
 print(f"difference, as a share of G: {share:.3%}")  # sums in another order are rounded otherwise
 
 # %%
-channel = int(feature.flatten(2).std(dim=2).argmax())
+inside = feature[..., 1:-1, 1:-1]  # some channels answer to the picture's border alone
+channel = int(inside.flatten(2).std(dim=2).argmax())
 mixed = shuffled(feature)
 diagrams.show_maps(
     {
@@ -212,7 +213,8 @@ texture = stylize(painting, painting, config).image
 show_images({"the painting": painting, "shuffled pixels": confetti, "from its Grams": texture})
 
 # %% [markdown]
-# How close did it come? The distance between the two Gram matrices, as a share of the painting's:
+# How close did the picture come? For each layer, the next cell gives the distance between the two
+# Gram matrices, as a share of the painting's matrix:
 
 # %% tags=["nbval-ignore-output"]
 for layer, feature in vgg(texture.to(device)).items():

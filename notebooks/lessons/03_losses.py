@@ -119,7 +119,6 @@ distances = {}
 for name, picture in variants.items():
     distances[name] = content_loss(vgg(picture), content_features)
 print("against itself:", distances["itself"].item())
-print("more blur, more loss:", bool(distances["a little blur"] < distances["much blur"]))
 
 # %%
 most = distances["the painting"]
@@ -134,8 +133,8 @@ show_images({f"{n}: {distances[n] / most:.1%}": picture for n, picture in varian
 # For style we compare Gram matrices instead of features: G of the target with A of the painting.
 # The distance is the same as for the content. A weight says how much this layer counts.
 #
-# **TODO 4.** The target's *features* come in, and the painting's *Gram matrix*, which is ready.
-# Divide by nothing here: the sizes come in the next TODO.
+# **TODO 4.** The target's *features* come in, and the painting's *Gram matrix*, which is ready. Do
+# not divide here; the next TODO brings the sizes in.
 
 
 # %% grade_id="layer_style_loss" solution=true
@@ -162,7 +161,7 @@ checks.check_layer_style_loss(globals())
 # %% [markdown] grade_id="layer_style_loss_explanation" solution=true points=5
 # <!-- BEGIN SOLUTION -->
 # The painting does not change, so its matrix is computed once before the loop. The target changes
-# at every step, and the gradient has to pass through its Gram matrix, so that one is computed
+# at every step, and the gradient has to pass through its Gram matrix, so this matrix is computed
 # anew each time. Comparing features would ask for the same strokes at the same places, that is for
 # a copy of the painting; the Gram matrices only ask for the same mixture. The weight says how much
 # the scale of this layer, from grain to large forms, counts in the whole.
@@ -349,9 +348,9 @@ diagrams.show_bars(
 # %% [markdown]
 # The paper weighs the five layers equally; the assignment's factors favour the early layers. But a
 # factor is only half of the story: it multiplies a loss, and how large that loss is depends on how
-# strongly the network's layers fire. Activations enter the style loss to the fourth power. So which
-# layer steers the picture is a question to the network, and you can ask it. At the first step the
-# target is the photograph; each layer's share of the style loss is then:
+# strongly the network's layers fire. Activations enter the style loss to the fourth power. So only
+# the network itself can tell which layer steers the picture. At the first step the target is the
+# photograph, and the layers have these shares of the style loss:
 
 # %% tags=["nbval-ignore-output"]
 first = {
@@ -415,7 +414,7 @@ print("E_l:               ×", float(two_paper / paper_layer_loss(F, A)))
 # %% [markdown]
 # The paper differs in more than its divisors:
 #
-# | | the paper | the assignment | your run below |
+# | setting | the paper | the assignment | your run below |
 # |---|---|---|---|
 # | pooling | average | maximum | maximum (`small`: average) |
 # | filters | rescaled: mean activation 1 | as they were trained | as they were trained |
@@ -535,10 +534,11 @@ for percent in (10, 25, 50, 100):
     print(f"step {step}: {100 * left:.1f} % of the first loss is left")
 
 # %% [markdown]
-# The axis is logarithmic: each line of the grid is ten times the one below. So the small values at
-# the end are visible, too. On a linear axis (`log=False`) everything but the beginning looks like
-# zero. Neither axis is wrong, but they answer different questions. The linear axis shows where most
-# of the loss disappears; the logarithmic axis shows whether the run still improves.
+# The axis is logarithmic: each grid line stands for ten times the value of the line below. So the
+# small values at the end are visible, too. On a linear axis (`log=False`) the second half looks
+# flat and close to zero. Neither axis is wrong, but they answer different questions. The linear
+# axis shows where most of the loss disappears; the logarithmic axis shows whether the run still
+# improves.
 #
 # **What you conclude (base run).** Describe the picture and the curve: what was taken over from the
 # painting, what is left of the photograph, when did most of the loss disappear? Compare with your
@@ -550,10 +550,11 @@ for percent in (10, 25, 50, 100):
 # %% [markdown] grade_id="base_run_inference" solution=true points=5
 # <!-- BEGIN SOLUTION -->
 # The cat is recognisable by its eyes, its nose and its outline. Fur and background have become long
-# brush strokes in the painting's blue, yellow and white, which follow the lines of the fur; the
-# photograph's own colours are nearly gone. At step 200, 16 % of the first loss is left, at step 500
-# 6 %, at the end 1 %. So most of the loss disappears early. On the logarithmic axis the curve falls
-# to the end; in absolute numbers the last thousand steps change little.
+# brush strokes in the painting's blue, yellow and white, which follow the lines of the fur. Brown
+# and purple strokes on the cheeks are all that is left of the photograph's colours. At step 200, 16
+# % of the first loss is left, at step 500 6 %, at the end 1 %. So most of the loss disappears
+# early. On the logarithmic axis the curve falls to the end; in absolute numbers the last thousand
+# steps change little.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
@@ -578,8 +579,10 @@ again = optimise(target_1, optimizer_1, loss_of, 20)  # the same target: it goes
 target_2, optimizer_2 = fresh_start()
 fresh = optimise(target_2, optimizer_2, loss_of, 20)
 
-print("run again, it begins lower:", again[0] < first[0])
-print("fresh target, it begins where the first run did:", abs(fresh[0] / first[0] - 1) < 0.001)
+print(f"fresh target: the loss begins at {fresh[0] / first[0]:.0%} of the first run's")
+
+# %% tags=["nbval-ignore-output"]
+print(f"same target: the loss begins at {again[0] / first[0]:.0%} of the first run's")
 
 # %% [markdown]
 # If a loss curve of yours begins far below the others, this is the first thing to suspect.
@@ -607,8 +610,7 @@ checks.check_own_pictures(globals())
 # **My prediction for my pictures:** *Which parts of your photograph will still be recognised, and
 # which will dissolve into strokes? Write here.*
 #
-# The next cell makes everything anew that belongs to the run: features, Gram matrices, target and
-# optimiser.
+# The next cell makes all parts of the run anew: features, Gram matrices, target and optimiser.
 
 # %% tags=["nbval-ignore-output"]
 content = load_image(my_content, max_size=SIZE).to(device)

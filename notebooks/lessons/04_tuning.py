@@ -20,7 +20,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from styletools import plot_losses, save_image, show_images
+from styletools import FAST, plot_losses, save_image, show_images, stylize
 from styletools.config import EXPERIMENTS
 from styletools.course import diagrams
 from styletools.lab import RunStore, overlay_losses, picture_grid
@@ -28,10 +28,10 @@ from styletools.lab import RunStore, overlay_losses, picture_grid
 # %% [markdown]
 # ## The base run
 #
-# The settings of a run are a `TransferConfig`. Its defaults are the assignment's, and so are
-# `EXPERIMENTS`, except for the number of steps: 500 of Adam's steps take a laptop a minute or two,
-# the assignment's 2000 four times as long. If you have a GPU, or time, set `STEPS = 2000`. Runs use
-# your graphics card by themselves (`device="auto"`):
+# The settings of a run are a `TransferConfig`. Its defaults are the assignment's. `EXPERIMENTS` has
+# the same settings, but fewer steps: 500 of Adam's steps take a laptop a minute or two, and the
+# assignment's 2000 steps four times as long. If you have a GPU, or time, set `STEPS = 2000`. Runs
+# use your graphics card by themselves (`device="auto"`):
 
 # %%
 SIZE = course.size(160)  # pixels; the assignment says 400, for those who have a GPU
@@ -53,7 +53,7 @@ print("layer weights:", BASE.style_weights)
 #
 # *How runs are graded (2 points each):* the base run and (a) to (d) are complete in `runs`, with
 # the requested settings, and the picture has the losses that its history ends with. Lesson 5 hands
-# the runs in, and tells you first what it finds. Another size and more steps are welcome, as long
+# the runs in, and tells you first what it finds. You may take another size or more steps, as long
 # as all five runs share them.
 
 # %%
@@ -115,9 +115,11 @@ show_images({**shown, "base run": target}, width=3.6)
 curve("base")
 
 # %% [markdown]
-# Left, the total and its two parts as they enter it: α · content and β · style. The target starts
-# as the content, so the content loss begins at 0 and *rises*, while the style loss falls: the
-# picture pays for style with content. Right, the style loss of each layer on its own.
+# The left panel shows the total and its two parts, α · content and β · style. The target starts as
+# the content, so the content loss begins at 0 and *rises*, while the style loss falls: the picture
+# pays for style with content. You cannot see the black line of the total, because it lies below the
+# red one: nearly all of the total is style. The right panel shows the style loss of each layer on
+# its own.
 #
 # ## What a loss curve means
 #
@@ -127,9 +129,9 @@ curve("base")
 curve("base", log=False)
 
 # %% [markdown]
-# On the linear axis the run seems to be over early. On the logarithmic axis it still improves at
-# the end, and your eyes agree with the logarithmic one: the late steps still change the picture.
-# Say which axis you used whenever you write that a curve "is flat".
+# On the linear axis little seems to happen in the second half of the run. On the logarithmic axis
+# the loss still falls there, and experiment (c) will show that late steps change the picture. Say
+# which axis you used whenever you write that a curve "is flat".
 #
 # **A travel budget.** Adam divides the gradient by its usual size. So in each step a pixel moves by
 # about the learning rate, however steep the loss is. Learning rate times steps is therefore the
@@ -178,18 +180,18 @@ print(f"the same picture: the second total is {totals[1] / totals[0]:.1f} times 
 # other and the style losses with each other, *before* their weights. The kit stores them that way.
 #
 # **Rule 2: lower content loss = closer to the photograph; lower style loss = closer to the
-# painting.** Usually you cannot have both; then the question is what was paid for what.
+# painting.** Usually you cannot have both; then ask what a run gained, and what it gave up.
 #
 # **Rule 3: change one thing at a time, from the same start.** Experiment (a) changes α and β, but
 # for Adam only their ratio counts, so that is one thing. Experiment (d) changes two things, the
 # layer weights and the steps; so compare it with the base run *at the same step*. And check the
 # first loss: the settings alone determine it.
 #
-# **Rule 4: look.** A loss is what the network notices. You notice other things.
+# **Rule 4: look.** A loss measures what the network notices. Your eyes notice other things.
 #
 # ## (a) More content, less style
 #
-# α = 10 and β = 10⁵: compared with the base run, style counts a hundredth as much against content.
+# With α = 10 and β = 10⁵, style weighs a hundred times less against content than in the base run.
 
 # %% [markdown]
 # **My prediction for (a):** *What do you expect of the picture, of the content loss and of the
@@ -327,21 +329,23 @@ print(f"(c) at the base run's last step, ÷ base run: {same_step / last['total']
 equal_weights = dict.fromkeys(BASE.style_weights, 1.0)
 run("d", BASE.replace(style_weights=equal_weights, steps=BASE.steps // 2))
 
+# %% [markdown]
+# The base run had twice as many steps. So its picture is the one that it had at the last step of
+# (d):
+
 # %%
-picture("d")
+step = results["d"].config.steps
+at_step = {"base run": picture_at("base", step), "run d": picture_at("d", step)}
+diagrams.show_pair({f"{name}, step {step}": image for name, image in at_step.items()})
 
 # %%
 curve("d")
 
 # %% [markdown]
-# The base run had twice as many steps. For a fair comparison, look at the base run's picture at the
-# last step of (d), too: `picture_at("base", BASE.steps // 2)` in a cell of your own.
-#
 # Here even the style losses before β cannot be compared: the layer weights are inside. Each layer
-# on its own can, with both runs taken at the last step of (d):
+# on its own can, again with both runs at the last step of (d):
 
 # %% tags=["nbval-ignore-output"]
-step = results["d"].config.steps
 for layer in BASE.style_weights:
     d, base = (history[name][step - 1][layer] for name in ("d", "base"))
     print(f"{layer}: {d / base:.2f} times the base run's")
@@ -357,10 +361,36 @@ for layer in BASE.style_weights:
 # <!-- BEGIN SOLUTION -->
 # At the same step the pictures are hard to tell apart. The layers tell more. conv4_1 came a little
 # closer to the painting than in the base run (0.96 times), conv2_1 and conv3_1 stayed further away
-# (1.3 times), and conv1_1 and conv5_1 are where they were. On this network conv4_1 speaks loudest
-# (lesson 3), and now it counts 3.3 times as much: it draws the others' share of the effort to
-# itself. Early layers stand for grain and fine texture, deep ones for larger strokes and forms.
+# (1.3 times), and conv1_1 and conv5_1 are where they were. On this network conv4_1 has the largest
+# share of the style loss (lesson 3), and now it counts 3.3 times as much. So the run spends more of
+# its travel budget on conv4_1, and less on the others. Early layers stand for colour and fine
+# texture, deep ones for larger strokes and forms.
 # <!-- END SOLUTION -->
+
+# %% [markdown]
+# ## Early layers alone, deep layers alone
+#
+# In (d) every layer still had a say. Here are the two extremes: one picture takes its style from
+# `conv1_1` and `conv2_1` alone, the other from `conv4_1` and `conv5_1` alone. (These short runs use
+# L-BFGS. They are not kept in `runs`, since they are no experiments of the assignment.)
+
+# %% [markdown]
+# **My prediction for the extremes:** *Which of the two will have the painting's colours? Which will
+# have its long curved strokes? Write here.*
+
+# %% tags=["nbval-ignore-output"]
+SHORT = FAST.replace(max_size=SIZE, steps=course.steps(60))
+extremes = {}
+for name, layers in {"early": ("conv1_1", "conv2_1"), "deep": ("conv4_1", "conv5_1")}.items():
+    config = SHORT.replace(style_weights=dict.fromkeys(layers, 1.0))
+    extremes[f"{name} layers alone"] = stylize(content, style, config).image
+
+# %%
+diagrams.show_pair(extremes)
+
+# %% [markdown]
+# **Question.** Which of the two took the colours, and which the strokes? What has that to do with
+# the number of pixels that one value of a layer sees (lesson 1)?
 
 # %% [markdown]
 # ## All runs together
@@ -380,8 +410,9 @@ picture_grid(results, columns=5)
 
 # %% [markdown]
 # And layer by layer: how much of the style loss with which all runs started is left at the end?
-# Short bars are close to the painting. These bars may be compared, whatever α, β and the layer
-# weights were, since each of them belongs to one layer and contains no weight.
+# Short bars are close to the painting. You may compare the bars of a layer, whatever α, β and the
+# layer weights were, since no weight is in them. But remember the steps: (c) ran longer than the
+# base run, and (d) only half as long.
 
 # %%
 first = history["base"][0]
@@ -415,7 +446,7 @@ diagrams.show_bars(left, title="Style loss at the end, as a share of the first s
 # <!-- END SOLUTION -->
 
 # %% [markdown]
-# What your own runs say:
+# Your own runs give these ratios:
 
 # %% grade_id="first_losses"
 for name in "ab":
@@ -437,8 +468,8 @@ for name in "ab":
 # - `tv_weight`: how large must it be before the noise disappears, and the strokes with it?
 #
 # For each, add code cells below its heading, above the text: `run("mine_1", BASE.replace(…))` with
-# your settings, `picture("mine_1")`, and `curve("mine_1")`. Another run than the base run to
-# compare with is `picture("mine_2", other="mine_1")`.
+# your settings, `picture("mine_1")`, and `curve("mine_1")`. To compare two experiments of your own,
+# write `picture("mine_2", other="mine_1")`.
 #
 # ### My first experiment
 #

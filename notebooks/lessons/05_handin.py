@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 5 · Handing in
 #
-# The first call below looks whether everything is there. The second writes the report and packs
+# The first call below checks whether everything is there. The second writes the report and packs
 # what your course asks for: the notebooks with their outputs, the runs of the experiments, a
 # README, and the report as PDF and as a web page.
 #

@@ -36,8 +36,8 @@ store = RunStore("figures")  # finished runs are kept there, and never repeated
 # ## Figure 4: content against style
 #
 # The paper turns one knob, α/β, and shows four pictures, two by two. `tradeoff` makes the four
-# settings, with the paper's divisors and its rescaled filters. A ratio means something only for one
-# network and one size, so the kit first divides both losses by their size between two photographs.
+# settings, with the paper's divisors and its rescaled filters. A ratio has a meaning only for one
+# network and one size. So the kit first divides each loss by its value between two photographs.
 
 # %% [markdown]
 # **My prediction for figure 4:** *Which of the four pictures shows the most of the cat? Which is

@@ -43,13 +43,13 @@ def part2(base: TransferConfig = ASSIGNMENT) -> dict[str, TransferConfig]:
 def tradeoff(
     base: TransferConfig = ASSIGNMENT, backbone: Backbone | None = None
 ) -> dict[str, TransferConfig]:
-    """The paper's row from much style to much content: α/β = 1e-4, 1e-3, 1e-2, 1e-1.
+    """The paper's four settings from much style to much content: α/β = 1e-4, 1e-3, 1e-2, 1e-1.
 
     With the paper's divisors, filters and layers (Gatys et al. 2016, fig. 4). Its ratios belong to
-    one size, since eq. 1 is a sum over all values (docs/paper.md). So that the row spans the same
-    range everywhere, each loss is divided by its mean between two of the kit's photographs, and the
-    middle of the row, 10^-2.5, weighs the two alike. The settings hold the weights that this comes
-    to.
+    one size, since eq. 1 is a sum over all values (docs/paper.md). So that the ratios span the
+    same range everywhere, each loss is divided by its mean between two of the kit's photographs:
+    at 10^-2.5, their middle, content and style weigh the same. The settings hold the weights that
+    this comes to.
 
     Args:
         base: the other settings.

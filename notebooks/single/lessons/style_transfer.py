@@ -232,14 +232,15 @@ figure
 # lost by then?
 #
 # <!-- BEGIN SOLUTION -->
-# It falls most in the first few hundred steps and is nearly flat at the end. The colours and the
-# grain of the painting are there early; the photograph's outlines stay to the end, since the
-# content loss holds them.
+# It falls most in the first few hundred steps; on this linear axis it is nearly flat at the end.
+# The colours and the grain of the painting are there early. The photograph's outlines stay to the
+# end, since the target started as the photograph and small steps move it only so far.
 # <!-- END SOLUTION -->
 
 # %% [markdown]
 # ## Part 2
 #
-# Repeat the run, each time with one thing changed, and show picture, curve and conclusion: (a)
-# `style_weight` 1e5 with `content_weight` 10; (b) a learning rate of 0.001; (c) 5000 steps; (d)
-# all layer weights 1.0 and 1000 steps.
+# Repeat the run with other settings, as many as you can, and show picture, curve and conclusion of
+# each. One student chose these: (a) `style_weight` 1e5 with `content_weight` 10; (b) a learning
+# rate of 0.001; (c) 5000 steps; (d) all layer weights 1.0 and 1000 steps. (d) changes two things,
+# so compare it with the first run's picture and loss at step 1000.

@@ -113,8 +113,8 @@ def _report(diagnosis: Diagnosis, namespace: Namespace, instead: dict[str, Any])
     names = " and ".join(f"`{name}`" for name in instead)
     if names:
         print(
-            f"  The lesson goes on with the kit's {names}. Change your cell, run it, then this one."
-            f' For a hint, run checks.hint("{diagnosis.name}") in a cell of your own.'
+            f"  The lesson goes on with the kit's {names}. Change your cell, run it, and run this "
+            f'check again. For a hint, run checks.hint("{diagnosis.name}") in a cell of your own.'
         )
     namespace.update(instead)
     if _strict():

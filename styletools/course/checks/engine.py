@@ -107,7 +107,7 @@ def not_attempted(name: str) -> Objection:
 
 def kit_version(name: str) -> Objection:
     """The finding where a check is run again after the kit stepped in."""
-    says = f"`{name}` is the kit's own here; run the cell with your answer, then this one."
+    says = f"`{name}` is the kit's own here; run the cell with your answer, then this check."
     return Objection("kit-version", says, AnswerStatus.NOT_ATTEMPTED)
 
 

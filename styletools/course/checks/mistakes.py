@@ -25,7 +25,7 @@ def distance_mistakes(a: Tensor, b: Tensor, k: float = 1.0) -> Iterator[KnownMis
     yield KnownMistake(
         "summed",
         right * a.numel(),
-        "Summed, not averaged: so a larger picture alone would give a larger loss.",
+        "The squares are summed. Take their mean, or a layer with more values counts more.",
     )
     yield KnownMistake(
         "half-sum",

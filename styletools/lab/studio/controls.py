@@ -58,11 +58,11 @@ HELP: dict[str, str] = {field.name: field.metadata["help"] for field in fields(T
     "backbone": "The network that judges the picture: vgg19 is the paper's; small is ten times "
     "faster and coarser; torchvision is 548 MB to download.",
     "pooling": "How the network shrinks its maps. avg: smoother strokes; max: harder edges.",
-    "convention": "What the losses are divided by. course's: early layers, so fine texture, count "
-    "most; paper's: large forms count as much.",
+    "convention": "What the losses are divided by. course's: the divisors favour early layers; "
+    "paper's: all layers alike, with filters rescaled to a mean of 1.",
     "transparency": "What a photograph's transparent parts become: white, or clear again.",
     "save_every": "Keep a picture every so many steps, for a film of the run. Empty: ten pictures.",
-    "precision": "How exactly it computes. The picture is hardly another; bfloat16 may be faster.",
+    "precision": "How exactly it computes. The picture hardly changes; bfloat16 may be faster.",
     "max_memory": "GiB that the run may take; the picture stays the same, a large one takes a "
     "third longer. Empty: no limit.",
     "device": "Where it computes; the picture stays the same.",

@@ -233,7 +233,7 @@ class Studio(ipywidgets.VBox):
         elif broken:
             self._say(f"The run is done, but the live view broke off: {explain(broken)}", "error")
         elif end.kind == "found":
-            self._say("You have made this one before: it was in the gallery.")
+            self._say("You have made this picture before; the gallery has it.")
         elif end.kind == "stopped" and end.run:
             self._say("What is there is in the gallery; Run goes on from it.")
 
