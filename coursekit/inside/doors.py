@@ -188,8 +188,9 @@ class EveryDeviceCpu(TorchFunctionMode):
 
 
 def forget_gpus() -> None:
-    """Calls that only a GPU answers do nothing, as where every device is the CPU."""
+    """Calls that only a GPU or a C++ compiler answers change nothing."""
     whole: Any = torch
+    whole.compile = lambda model=None, **_: (lambda one: one) if model is None else model
     whole.cuda.synchronize = whole.mps.synchronize = lambda *_, **__: None
     whole.set_default_device = lambda *_: None
 
