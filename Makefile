@@ -39,7 +39,7 @@ lint: $(VENV)/installed-dev
 units: $(VENV)/installed-dev
 	$(BIN)/python -m coursekit build --check
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests --ignore tests/browser \
-	  -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	  -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 25
 
 browser: $(VENV)/installed-dev
 	$(BIN)/pytest tests/browser
