@@ -30,6 +30,7 @@ from types import ModuleType
 from typing import Any
 
 SECONDS, ALL_SECONDS = 5.0, 30.0  # of a cell, and of all of them
+BUSY = 3  # times as long as that a cell may take, where other work holds the machine
 AGAIN = 0.5  # seconds after which a cell is told again that its time is up
 _TEXT = 300  # characters kept of an exception's text
 MOST_MAGICS = 60  # of a cell: IPython's reader starts anew at each
@@ -274,13 +275,20 @@ def said(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Raise `TimeUp` in the main thread when the time is up, and again for who does not listen."""
+    """Raise `TimeUp` in the main thread when the time is up, and again for who does not listen.
+
+    The time is up when half of it was spent computing, or three times of it have gone by.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    began, used = time.monotonic(), time.process_time()
+
     def ring(*_: Any) -> None:
-        raise TimeUp
+        computing = time.process_time() - used
+        if computing > seconds / 2 or time.monotonic() - began > BUSY * seconds:
+            raise TimeUp
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)

@@ -27,6 +27,13 @@ def test_cells_share_their_names_and_an_error_ends_only_its_cell():
     assert failure.names == ("c", "d")
 
 
+def test_a_cell_that_waits_for_a_busy_machine_has_more_time():
+    waits = "import time\ntime.sleep(0.2)\na = 1"
+    works = "import time\nend = time.process_time() + 0.2\nwhile time.process_time() < end: pass"
+    cells = after(waits, works, seconds=0.1)
+    assert [failure.cell for failure in cells.failures] == ["cell 1"]
+
+
 @pytest.mark.parametrize(
     "source",
     [
