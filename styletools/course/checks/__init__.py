@@ -10,28 +10,13 @@ pytest, it then raises `CheckFailed`. `diagnose_*` are the same without any effe
 
 import difflib
 import os
-from collections.abc import Callable, MutableMapping
+from collections import ChainMap
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
-from styletools.course.checks.control import (
-    diagnose_guided_gram,
-    diagnose_match_colours,
-    diagnose_style_size,
-)
+from styletools.course.checks import control, gram, loop, losses, mapping
 from styletools.course.checks.engine import Objection
-from styletools.course.checks.gram import diagnose_gram_matrix
 from styletools.course.checks.hints import DESK, hint
-from styletools.course.checks.loop import diagnose_optimise
-from styletools.course.checks.losses import (
-    diagnose_content_loss,
-    diagnose_course_factor,
-    diagnose_layer_style_loss,
-    diagnose_loss_growth,
-    diagnose_paper_layer_loss,
-    diagnose_style_loss,
-    diagnose_total_loss,
-)
-from styletools.course.checks.mapping import diagnose_layers
 from styletools.course.checks.pictures import diagnose_own_pictures, examine_pictures
 from styletools.course.diagnosis import AnswerStatus, Diagnosis
 from styletools.course.todos import CHECKED, KIT, TODOS, AnswerTodo
@@ -43,26 +28,14 @@ __all__ = [
     "AnswerStatus",
     "CheckFailed",
     "Diagnosis",
-    "diagnose_content_loss",
-    "diagnose_course_factor",
-    "diagnose_gram_matrix",
-    "diagnose_guided_gram",
-    "diagnose_layer_style_loss",
-    "diagnose_layers",
-    "diagnose_loss_growth",
-    "diagnose_match_colours",
-    "diagnose_optimise",
     "diagnose_own_pictures",
-    "diagnose_paper_layer_loss",
-    "diagnose_style_loss",
-    "diagnose_style_size",
-    "diagnose_total_loss",
     "hint",
 ]
 
 Namespace = MutableMapping[str, Any]
+_FOUND: Mapping[str, Any] = ChainMap(*map(vars, (control, gram, loop, losses, mapping)))
 DIAGNOSES: dict[str, Callable[[object], Diagnosis]] = {
-    name: globals()[f"diagnose_{name}"] for name in CHECKED if name != "own_pictures"
+    name: _FOUND[f"diagnose_{name}"] for name in CHECKED if name != "own_pictures"
 }
 """{name in the lesson: its diagnosis}; `diagnose_own_pictures` takes two objects."""
 
@@ -92,8 +65,10 @@ def _check_of(todo: AnswerTodo) -> Callable[[Namespace], None]:
     return check
 
 
-globals().update({f"check_{todo.name}": _check_of(todo) for todo in CHECKED.values()})
-__all__ += [f"check_{name}" for name in CHECKED]
+_MADE: dict[str, Any] = {f"diagnose_{name}": diagnose for name, diagnose in DIAGNOSES.items()}
+_MADE |= {f"check_{todo.name}": _check_of(todo) for todo in CHECKED.values()}
+globals().update(_MADE)
+__all__ += [*_MADE]
 
 
 def _missing(todo: AnswerTodo, namespace: Namespace) -> Diagnosis:
