@@ -591,6 +591,17 @@ def test_an_experiment_of_ones_own_needs_a_picture_and_words(tmp_path):
     assert found[f"{where}_2_inference"] == "there is no picture of the result"
 
 
+def test_a_cell_of_the_lesson_is_no_experiment_of_ones_own(tmp_path):
+    course = lessons()
+    cells = course["04_tuning"]
+    place = next(i for i, c in enumerate(cells) if c.source.startswith("run('my_experiment_1'"))
+    cells.insert(place, code("first_losses()", "first_losses", printed="the ratio is 0.1"))
+    write(tmp_path, course)
+    page = html.report_page(report.compose(AUTHOR, notebooks.read_work(tmp_path)))
+    assert "the ratio is 0.1" not in page
+    assert "my_experiment_1" in page
+
+
 def test_who_hands_in_the_kits_own_pictures_is_told(tmp_path):
     course = lessons()
     for cell in course["03_losses"]:

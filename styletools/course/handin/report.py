@@ -250,7 +250,8 @@ def _predictions(work: Work) -> Iterator[Block]:
 
 def _run(notebook: Notebook | None, name: str) -> Iterator[Block]:
     """A run: its settings, its pictures, its numbers, and what the student concludes."""
-    cells = cells_before(notebook, f"{name}_inference") if notebook else []
+    before = cells_before(notebook, f"{name}_inference") if notebook else []
+    cells = [cell for cell in before if cell.grade_id in ("", name)]  # not the lesson's own
     if expected := prediction_before(notebook, name) if notebook else None:
         yield Label("Expectation")
         yield Prose(expected.source.partition(":**")[2].strip())
