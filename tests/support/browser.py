@@ -38,6 +38,7 @@ FINISHED = """() => {
   return kernel?.status === 'idle' && waiting.length === 0;
 }"""
 CELLS = "() => [...window.jupyterapp.shell.currentWidget.content.model.cells].map(c => c.toJSON())"
+ACTIVE = "() => window.jupyterapp.shell.currentWidget.content.activeCell.model.toJSON()"
 HIDDEN_HEIGHT = """() => {
   const panel = window.jupyterapp.shell.currentWidget.node;
   const scroller = panel.querySelector('.jp-WindowedPanel-outer');
@@ -109,6 +110,40 @@ class NotebookPage:
             self.page.wait_for_timeout(200)
         return self.cells()
 
+    def run(self, mark: str, source: str | None = None) -> str:
+        """Write a source into the cell that holds `mark`, run it, and return what it printed.
+
+        Args:
+            mark: the cell's grade_id, or a part of its source.
+            source: typed in place of what is there; None leaves that.
+        """
+        place = _place(self.cells(), mark)
+        cell = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell").nth(place)
+        editor = cell.locator(".jp-InputArea-editor .cm-content")
+        if not editor.is_visible():  # a text that is shown as it will be read
+            cell.locator(".jp-MarkdownOutput").click()
+            self.page.keyboard.press("Enter")
+        editor.click()
+        if source is not None:
+            self.page.keyboard.press("Control+A")
+            self.page.keyboard.insert_text(source)
+        return self._run_active()
+
+    def _run_active(self) -> str:
+        self.page.keyboard.press("Control+Enter")
+        self.page.wait_for_timeout(500)
+        self.page.wait_for_function(FINISHED, timeout=RUN_SECONDS * 1000)
+        outputs = self.page.evaluate(ACTIVE).get("outputs", ())
+        return "".join("".join(output.get("text", "")) for output in outputs)
+
+    def add_below(self, mark: str, source: str) -> str:
+        """Add a cell below the one that holds `mark`, run it, and return what it printed."""
+        self.run(mark)
+        self.page.keyboard.press("b")  # Control+Enter has left the editor
+        self.page.keyboard.press("Enter")
+        self.page.keyboard.insert_text(source)
+        return self._run_active()
+
     def cells(self) -> list[dict]:
         """The cells as nbformat has them, outputs included."""
         return self.page.evaluate(CELLS)
@@ -152,6 +187,14 @@ class NotebookPage:
         self.page.screenshot(path=file)
         self.page.set_viewport_size({"width": width, "height": 900})
         return file
+
+
+def _place(cells: list[dict], mark: str) -> int:
+    """Where the cell is that has this grade_id; else the first whose source holds it."""
+    names = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in cells]
+    if mark in names:
+        return names.index(mark)
+    return next(i for i, cell in enumerate(cells) if mark in "".join(cell["source"]))
 
 
 @contextmanager
