@@ -82,7 +82,7 @@ RIGHT = {
     "film output": "f.gif", "gradescope output": "b.zip", "scheduler": None,
     "style_weights": "conv1_1=1,conv2_1=0.5",
     "content_layers": "conv4_2,conv3_1", "start": "noise", "backbone": "small", "device": "cpu",
-    "more_styles": "chelsea.jpg=0.5", "content_masks": "chelsea.jpg", "style_masks": "chelsea.jpg",
+    "more_styles": "chelsea.jpg=0.5", "content_masks": "chelsea.jpg", "style_masks": "impasto.jpg",
     "style_scale": "1", "max_size": "32", "max_memory": "8", "return pseudonyms": None,
     "release branch": "dev",
     "backbone import file": None, "runs export output": "out.csv",
