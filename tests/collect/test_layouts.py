@@ -103,7 +103,12 @@ def blackboard(folder):
 
 def gradescope(folder):
     """As it is exported; two people may hand in together."""
-    names = {"310000001": ["Ada Lovelace"], "310000002": ["Alan Turing", "Grace: Hopper"]}
+    names = {
+        "310000001": ["Ada Lovelace"],
+        "310000002": ["Alan Turing", "Grace: Hopper"],
+        "310000003": ["Zoë O''Brien"],  # as YAML has it
+        "310000004": ["李 小龍 #2"],
+    }
     lines = []
     for number, (key, people) in enumerate(names.items(), start=1):
         save(folder / f"submission_{key}" / "02_gram.ipynb", own(number))
@@ -112,7 +117,7 @@ def gradescope(folder):
             lines += [f"  - :name: '{person}'", "    :sid: ''"]
         lines += ["  :score: 0.0"]
     (folder / "submission_metadata.yml").write_text("---\n" + "\n".join(lines) + "\n")
-    return {"Ada Lovelace": 1, "Alan Turing, Grace: Hopper": 2}
+    return {"Ada Lovelace": 1, "Alan Turing, Grace: Hopper": 2, "Zoë O'Brien": 3, "李 小龍 #2": 4}
 
 
 def plain(folder):
