@@ -68,6 +68,7 @@ def test_search_finds_a_section(browser, book):
         first = page.locator("#results a").first
         assert "02_gram.html#" in first.get_attribute("href")
         first.click()
+        page.wait_for_url("**/02_gram.html#*")  # loaded, with its scripts
         anchor = page.url.partition("#")[2]
         assert page.locator(f'[id="{anchor}"]').count() == 1
         page.fill("#search", "zzzz")
