@@ -23,6 +23,7 @@ from coursekit.collect import collect
 from coursekit.collect.layouts import LayoutError
 from coursekit.collect.saved import read_book
 from coursekit.course import this_course
+from styletools.course.todos import OPTIONAL
 
 GRAM = ("02_gram", "gram_matrix")
 TEXT = ("02_gram", "gram_matrix_explanation")
@@ -52,7 +53,7 @@ def saved(tmp_path, document, name="ada/02_gram.ipynb"):
 def test_folder_zip_and_notebook_are_named_by_student(tmp_path):
     folder = tmp_path / "class"
     save(folder / "Ada Lovelace" / "02_gram.ipynb", notebook())
-    pack(folder / "Alan Turing.zip", {"work/02_gram.ipynb": notebook()})
+    pack(folder / "Alan Turing.zip", {"term/02_gram.ipynb": notebook()})
     save(folder / "Grace Hopper.ipynb", notebook())
     (folder / "list.csv").write_text("not a submission")
     found = list(collect([folder]))
@@ -82,6 +83,7 @@ def test_all_cells_are_known_and_no_others(tmp_path):
         for path in STUDENT.glob("*.ipynb")
         for cell in json.loads(path.read_text())["cells"]
         if cell["metadata"].get("nbgrader", {}).get("solution")
+        and grade_id_of(cell) not in OPTIONAL
     }
     assert set(submission.answers) == expected
     assert not submission.notes
@@ -515,13 +517,13 @@ def test_a_number_of_many_digits_in_an_output_refuses_no_notebook():
 def test_python_files_that_a_notebook_imports_come_with_it(tmp_path):
     """Others are listed; the kit's own modules are never taken from a hand-in."""
     document = notebook(answers={"gram_matrix": "from my_tools import gram\ngram_matrix = gram"})
-    folder = saved(tmp_path, document, "ada/work/02_gram.ipynb")
+    folder = saved(tmp_path, document, "ada/term/02_gram.ipynb")
     files = {
-        "work/my_tools.py": "import our.grams as g\ngram = g.gram",
-        "work/our/__init__.py": "",
-        "work/our/grams.py": "gram = 1",
-        "work/conftest.py": "1 / 0",
-        "work/styletools/losses.py": "import styletools",
+        "term/my_tools.py": "import our.grams as g\ngram = g.gram",
+        "term/our/__init__.py": "",
+        "term/our/grams.py": "gram = 1",
+        "term/conftest.py": "1 / 0",
+        "term/styletools/losses.py": "import styletools",
         "elsewhere/my_tools.py": "gram = 2",
     }
     for name, source in files.items():
@@ -531,7 +533,7 @@ def test_python_files_that_a_notebook_imports_come_with_it(tmp_path):
     submission = collected(folder)
     [run] = submission.notebooks
     assert run.modules == {
-        "my_tools": files["work/my_tools.py"], "our": "", "our.grams": "gram = 1",
+        "my_tools": files["term/my_tools.py"], "our": "", "our.grams": "gram = 1",
     }  # fmt: skip
     [note] = [note for note in submission.notes if note.startswith("Files that are not")]
     assert "conftest.py" in note
