@@ -116,7 +116,8 @@ def _books(material: Material) -> tuple[list[Book], list[str]]:
         for name, data in material.files.items()
         if name.endswith(MODULES)
     }
-    imported = [_imported(book, modules) for book in books]
+    among = _named("\n".join(modules.values()))
+    imported = [_imported(book, modules, among) for book in books]
     books = [
         replace(book, modules={module: modules[name] for name, module in found.items()})
         for book, found in zip(books, imported, strict=True)
@@ -133,19 +134,28 @@ def _books(material: Material) -> tuple[list[Book], list[str]]:
     return books, notes
 
 
-def _imported(book: Book, files: Mapping[str, str]) -> dict[str, str]:
-    """{file: module}, of the Python files beside a notebook that it or another of them imports."""
+def _imported(book: Book, files: Mapping[str, str], among: set[str]) -> dict[str, str]:
+    """{file: module}, of the Python files beside a notebook that it or another of them imports.
+
+    Args:
+        book: the notebook.
+        files: {name: source}.
+        among: the names that the files import.
+    """
     home = PurePosixPath(book.name).parent
-    code = "\n".join(
-        [*(cell.source for cell in book.cells if cell.kind == "code"), *files.values()]
-    )
-    named = set(re.findall(r"\w+", " ".join(re.findall(r"^\s*(?:from|import)\b.*", code, re.M))))
+    code = "\n".join(cell.source for cell in book.cells if cell.kind == "code")
+    named = (_named(code) | among) - {KIT}
     found: dict[str, str] = {}
     left = MAX_SOURCES
     for file, source in files.items():
         path = PurePosixPath(file).with_suffix("")
         parts = path.relative_to(home).parts if path.is_relative_to(home) else ()
         left -= len(source)
-        if {*parts[:1]} & named - {KIT} and left >= 0:
+        if {*parts[:1]} & named and left >= 0:
             found[file] = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     return found
+
+
+def _named(code: str) -> set[str]:
+    """The words of import statements."""
+    return set(re.findall(r"\w+", " ".join(re.findall(r"^\s*(?:from|import)\b.*", code, re.M))))
