@@ -53,7 +53,7 @@ def saved(tmp_path, document, name="ada/02_gram.ipynb"):
 def test_folder_zip_and_notebook_are_named_by_student(tmp_path):
     folder = tmp_path / "class"
     save(folder / "Ada Lovelace" / "02_gram.ipynb", notebook())
-    pack(folder / "Alan Turing.zip", {"term/02_gram.ipynb": notebook()})
+    pack(folder / "Alan Turing.zip", {"work/02_gram.ipynb": notebook()})
     save(folder / "Grace Hopper.ipynb", notebook())
     (folder / "list.csv").write_text("not a submission")
     found = list(collect([folder]))
