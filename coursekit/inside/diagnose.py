@@ -24,7 +24,7 @@ def main() -> None:
     out = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what answers print is not wanted
     state.spare_dynamo()
-    doors.forget_gpus()
+    doors.plain_machine()
     doors.EveryDeviceCpu().__enter__()
     checks._report = lambda *_: None  # a student's own call of a check changes no name here
 

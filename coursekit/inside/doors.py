@@ -151,7 +151,7 @@ def open_doors(channels: Sequence[int] = FEW, seed: int = 0) -> None:
         seed: of the net and of the pictures.
     """
     EveryDeviceCpu().__enter__()
-    forget_gpus()
+    plain_machine()
     make = functools.partial(network, tuple(channels), seed)
     _open_models(make)
     open_files(seed)
@@ -187,7 +187,7 @@ class EveryDeviceCpu(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def forget_gpus() -> None:
+def plain_machine() -> None:
     """Calls that only a GPU or a C++ compiler answers change nothing."""
     whole: Any = torch
     whole.compile = lambda model=None, **_: (lambda one: one) if model is None else model

@@ -230,5 +230,5 @@ def lesson_desk() -> LessonDesk:
     import styletools._withheld as kit  # type: ignore[import-not-found]
 
     state.spare_dynamo()
-    doors.forget_gpus()
+    doors.plain_machine()
     return LessonDesk(kit)

@@ -49,8 +49,8 @@ def check_folder(folder: Path, seconds: float = _SECONDS) -> Iterator[tuple[str,
 def _check_apart(path: Path, seconds: float) -> Iterator[tuple[str, bool]]:
     yield f"{path.name}", True
     command = [sys.executable, "-m", "styletools.cli.check", path.name]
-    environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONIOENCODING": "utf-8"}
-    environment |= {"STYLETOOLS_QUICK": "1"}
+    settings = {"MPLBACKEND": "agg", "PYTHONIOENCODING": "utf-8", "STYLETOOLS_QUICK": "1"}
+    environment = {**os.environ, **settings}
     environment.pop("STYLETOOLS_STRICT", None)
     try:
         done = subprocess.run(
