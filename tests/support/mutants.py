@@ -89,11 +89,16 @@ class Mutant(NamedTuple):
 
 
 def read_mutants(folder: Path = FOLDER) -> list[Mutant]:
-    """All that a folder has, in order; `OPTIONAL` has those of TODOs without points."""
+    """All that a folder has, in order; `OPTIONAL` has those of TODOs without points.
+
+    Code above the first title is what the lesson gives: each answer begins with it.
+    """
     mutants = []
     for path in sorted(folder.glob("*.py")):
-        _, *parts = TITLE.split(path.read_text(encoding="utf-8"))
+        above, *parts = TITLE.split(path.read_text(encoding="utf-8"))
+        given = re.sub(r"^#.*\n", "", above, flags=re.MULTILINE).strip()
         for status, code, title, source in zip(*[iter(parts)] * 4, strict=True):
+            source = f"\n{given}\n{source}" if given else source
             mutants.append(Mutant(path.stem, status, code or "passed", title, source))
     return mutants
 

@@ -2,7 +2,6 @@
 # fmt: off
 # Answers to TODO `match_colours`; see README.md.
 
-# %% passed: the formula
 def statistics(pixels):
     mean = pixels.mean(dim=1, keepdim=True)
     return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
@@ -11,6 +10,7 @@ def power(matrix, exponent):
     values, vectors = torch.linalg.eigh(matrix)
     return vectors @ torch.diag(values**exponent) @ vectors.T
 
+# %% passed: the formula
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
@@ -19,14 +19,6 @@ def match_colours(style, content):
     return (A @ (x - m) + n).view_as(style)
 
 # %% passed: by the factors of Cholesky
-def statistics(pixels):
-    mean = pixels.mean(dim=1, keepdim=True)
-    return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-
-def power(matrix, exponent):
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values**exponent) @ vectors.T
-
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
@@ -35,14 +27,6 @@ def match_colours(style, content):
     return (A @ (x - m) + n).reshape(style.shape)
 
 # %% wrong colours-matrix-missing: only the mean
-def statistics(pixels):
-    mean = pixels.mean(dim=1, keepdim=True)
-    return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-
-def power(matrix, exponent):
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values**exponent) @ vectors.T
-
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
@@ -50,14 +34,6 @@ def match_colours(style, content):
     return (x - m + n).view_as(style)
 
 # %% wrong colours-exchanged: from the content to the style
-def statistics(pixels):
-    mean = pixels.mean(dim=1, keepdim=True)
-    return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-
-def power(matrix, exponent):
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values**exponent) @ vectors.T
-
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
@@ -66,14 +42,6 @@ def match_colours(style, content):
     return (A @ (x - m) + n).view_as(style)
 
 # %% wrong colours-order: the style's factor in front
-def statistics(pixels):
-    mean = pixels.mean(dim=1, keepdim=True)
-    return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-
-def power(matrix, exponent):
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values**exponent) @ vectors.T
-
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
@@ -82,14 +50,6 @@ def match_colours(style, content):
     return (A @ (x - m) + n).view_as(style)
 
 # %% wrong colours-roots: no roots
-def statistics(pixels):
-    mean = pixels.mean(dim=1, keepdim=True)
-    return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-
-def power(matrix, exponent):
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values**exponent) @ vectors.T
-
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
@@ -98,14 +58,6 @@ def match_colours(style, content):
     return (A @ (x - m) + n).view_as(style)
 
 # %% wrong colours-one-root: whitened alone
-def statistics(pixels):
-    mean = pixels.mean(dim=1, keepdim=True)
-    return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-
-def power(matrix, exponent):
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values**exponent) @ vectors.T
-
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
@@ -114,14 +66,6 @@ def match_colours(style, content):
     return (A @ (x - m) + n).view_as(style)
 
 # %% wrong colours-one-root: not whitened
-def statistics(pixels):
-    mean = pixels.mean(dim=1, keepdim=True)
-    return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-
-def power(matrix, exponent):
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values**exponent) @ vectors.T
-
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
@@ -130,14 +74,6 @@ def match_colours(style, content):
     return (A @ (x - m) + n).view_as(style)
 
 # %% wrong colours-mean: the style's mean is not taken off
-def statistics(pixels):
-    mean = pixels.mean(dim=1, keepdim=True)
-    return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-
-def power(matrix, exponent):
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values**exponent) @ vectors.T
-
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
@@ -146,14 +82,6 @@ def match_colours(style, content):
     return (A @ x + n).view_as(style)
 
 # %% wrong colours-mean: the content's mean forgotten
-def statistics(pixels):
-    mean = pixels.mean(dim=1, keepdim=True)
-    return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-
-def power(matrix, exponent):
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values**exponent) @ vectors.T
-
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
@@ -162,14 +90,6 @@ def match_colours(style, content):
     return (A @ (x - m)).view_as(style)
 
 # %% wrong colours-wrong-shape: still flat
-def statistics(pixels):
-    mean = pixels.mean(dim=1, keepdim=True)
-    return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-
-def power(matrix, exponent):
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values**exponent) @ vectors.T
-
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
@@ -178,14 +98,6 @@ def match_colours(style, content):
     return A @ (x - m) + n
 
 # %% wrong colours-wrong-shape: the content itself
-def statistics(pixels):
-    mean = pixels.mean(dim=1, keepdim=True)
-    return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-
-def power(matrix, exponent):
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values**exponent) @ vectors.T
-
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
@@ -193,14 +105,6 @@ def match_colours(style, content):
     return content.clone()
 
 # %% wrong colours-wrong-value: deviations alone
-def statistics(pixels):
-    mean = pixels.mean(dim=1, keepdim=True)
-    return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-
-def power(matrix, exponent):
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values**exponent) @ vectors.T
-
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
@@ -208,14 +112,6 @@ def match_colours(style, content):
     return (x / x.std(1, keepdim=True) * 0.7 + n).view_as(style)
 
 # %% wrong colours-not-a-tensor: numpy
-def statistics(pixels):
-    mean = pixels.mean(dim=1, keepdim=True)
-    return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-
-def power(matrix, exponent):
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values**exponent) @ vectors.T
-
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
@@ -224,14 +120,6 @@ def match_colours(style, content):
     return (A @ (x - m) + n).view_as(style).numpy()
 
 # %% wrong colours-input-modified: in place
-def statistics(pixels):
-    mean = pixels.mean(dim=1, keepdim=True)
-    return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-
-def power(matrix, exponent):
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values**exponent) @ vectors.T
-
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
@@ -241,14 +129,6 @@ def match_colours(style, content):
     return (A @ x + n).view_as(style)
 
 # %% wrong colours-not-finite: a root of 0
-def statistics(pixels):
-    mean = pixels.mean(dim=1, keepdim=True)
-    return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-
-def power(matrix, exponent):
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values**exponent) @ vectors.T
-
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
@@ -261,14 +141,6 @@ def match_colours(style, content):
     return recoloured
 
 # %% raised colours-raised: shapes
-def statistics(pixels):
-    mean = pixels.mean(dim=1, keepdim=True)
-    return mean, (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
-
-def power(matrix, exponent):
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values**exponent) @ vectors.T
-
 def match_colours(style, content):
     x = style[0].flatten(1)
     m, S = statistics(x)
