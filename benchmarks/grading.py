@@ -23,9 +23,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from coursekit.collect import collect
 from coursekit.grade import grader as grading
-from coursekit.records import Answer, Submission
-from tests.data.forgeries.forging import NEEDED
 from tests.support.mutants import read_mutants
 
 HERE = Path(__file__).parent
@@ -53,7 +52,7 @@ def main(*stages: str) -> None:
 
 
 def one(folder: Path, times: int = 3) -> dict[str, Any]:
-    """All TODOs, in this process: seconds and kernel starts; and the front door."""
+    """One student, in this process: seconds and kernel starts; and the front door."""
     starts = []
     plain = grading.run_notebook
 
@@ -66,11 +65,8 @@ def one(folder: Path, times: int = 3) -> dict[str, Any]:
     rows = {}
     with grading.Grader() as grader:
         ready = time.perf_counter() - before
-        right = {todo.name: todo.reference for todo in grader.todos}
-        wrong = right | {TODO: "def gram_matrix(tensor):\n    return tensor"}
-        for name, sources in (("right", right), ("one answer wrong", wrong)):
-            found = {t.key: Answer(*t.key, sources[t.name], "cell id") for t in grader.todos}
-            submission = Submission("anna", Path("anna.ipynb"), found)
+        for name in write_students(folder / "class"):
+            [submission] = collect([folder / "class" / name])
             seconds = []
             starts.clear()
             for _ in range(times):
@@ -88,6 +84,27 @@ def one(folder: Path, times: int = 3) -> dict[str, Any]:
     command = [sys.executable, "-m", "pytest", "--nbval", "-p", "coursekit.plugin", path]
     door = summary([run(command, ROOT).seconds for _ in range(times)])
     return {"grader ready after": round(ready, 2), "submission": rows, "door": door}
+
+
+def write_students(folder: Path) -> list[str]:
+    """Hand-ins of a student each, made of the references; their names."""
+    lesson = ["reference/02_gram.ipynb"]
+    lessons = [f"reference/{name}.ipynb" for name in ("01_layers", LESSON, "03_losses")]
+    [single] = (ROOT / "notebooks" / "single" / "reference").glob("*.ipynb")
+    students = {
+        f"{LESSON}, right": lesson, f"{LESSON}, wrong": lesson, "all lessons, right": lessons,
+        "all lessons, one answer wrong": lessons,
+        "single exercise, right": [f"single/reference/{single.name}"],
+    }  # fmt: skip
+    for name, notebooks in students.items():
+        (folder / name).mkdir(parents=True)
+        for notebook in notebooks:
+            book = json.loads((ROOT / "notebooks" / notebook).read_bytes())
+            for cell in book["cells"]:
+                if cell["id"] == f"{LESSON}-{TODO}" and "right" not in name:
+                    cell["source"] = "def gram_matrix(tensor):\n    return tensor"
+            (folder / name / Path(notebook).name).write_text(json.dumps(book))
+    return list(students)
 
 
 def summary(seconds: list[float]) -> dict[str, float]:
@@ -168,8 +185,11 @@ def flat(folder: Path) -> dict[str, Any]:
 def release(course: Path) -> None:
     """The lesson as nbgrader releases it, without the cells that the answer does not need."""
     book = json.loads((ROOT / "notebooks" / "reference" / f"{LESSON}.ipynb").read_bytes())
-    kept = {f"{LESSON}-{name}" for name in (*NEEDED[LESSON], TODO, f"check_{TODO}")}
-    book["cells"] = [cell for cell in book["cells"] if cell["id"] in kept]
+    kept = {f"{LESSON}-{name}" for name in (TODO, f"check_{TODO}")}
+    book["cells"] = [
+        cell for cell in book["cells"]
+        if cell["id"] in kept or "".join(cell["source"]).startswith("import")
+    ]  # fmt: skip
     place = course / "source" / "lesson" / f"{LESSON}.ipynb"
     place.parent.mkdir(parents=True)
     place.write_text(json.dumps(book))
@@ -240,7 +260,7 @@ def write_section(result: dict[str, Any]) -> None:
         f"of all cores with {WORKERS} workers: from the first to the second {more[0]:.2f} s for "
         f"each submission more, from there to the third {more[1]:.2f} s; the rest is the start.",
         "",
-        "One submission of all TODOs: "
+        "One student: "
         + "; ".join(f"{name} {row['seconds']} s" for name, row in result["submission"].items())
         + f". `pytest --nbval -p coursekit.plugin {LESSON}.ipynb`: {result['door']['seconds']} s.",
     ]  # fmt: skip

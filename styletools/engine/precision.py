@@ -19,6 +19,7 @@ PROBE_PIXELS = 48 * 48  # at full width; more in a narrower net, for a time that
 PROBE_TIMES = 2
 FULL_PARAMETERS = 12_944_960  # of VGG19 to conv5_1
 PROBE_COSINE = 0.99  # least agreement of the two precisions' gradients
+EMULATING = ("NO AVX", "AVX2")  # CPUs that have no bfloat16: PyTorch computes it a tenth as fast
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -54,7 +55,8 @@ def resolve_precision(config: TransferConfig, backbone: Backbone, device: torch.
     """
     if config.precision != "auto":
         return config.precision
-    if device.type == "mps":
+    emulated = device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in EMULATING
+    if emulated or device.type == "mps":
         return "float32"
     evaluate = {name: _probe(config, backbone, device, name) for name in ("float32", "bfloat16")}
     try:

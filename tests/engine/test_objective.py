@@ -99,6 +99,12 @@ def test_bfloat16_is_near(backbone, pictures, saving):
     assert 0.99 < float(cosine) < 1 - 1e-7, "and it is not float32"
 
 
+@pytest.fixture
+def _has_bfloat16(monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+
+
+@pytest.mark.usefixtures("_has_bfloat16")
 def test_the_probe_takes_the_faster_one(monkeypatch):
     backbone, config = load_backbone("small"), FAST.replace(pooling="avg")
     for faster in ("float32", "bfloat16"):
@@ -108,6 +114,7 @@ def test_the_probe_takes_the_faster_one(monkeypatch):
         assert resolve_precision(config, backbone, CPU) == faster
 
 
+@pytest.mark.usefixtures("_has_bfloat16")
 def test_the_probe_refuses_what_is_not_accurate(monkeypatch):
     backbone, config = load_backbone("small"), FAST.replace(pooling="avg")
     probe = precisions._probe
@@ -119,6 +126,12 @@ def test_the_probe_refuses_what_is_not_accurate(monkeypatch):
     monkeypatch.setattr(precisions, "_fastest", lambda *_: pytest.fail("it was timed all the same"))
     monkeypatch.setattr(precisions, "_probe", noisy)
     assert resolve_precision(config, backbone, CPU) == "float32"
+
+
+def test_a_cpu_that_emulates_bfloat16_is_not_probed(backbone, monkeypatch):
+    monkeypatch.setattr(precisions, "_probe", lambda *_: pytest.fail("probed"))
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    assert resolve_precision(FAST, backbone, CPU) == "float32"
 
 
 def test_a_stated_precision_is_not_probed(backbone, monkeypatch):

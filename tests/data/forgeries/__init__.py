@@ -24,15 +24,18 @@ _GROUPS = {
     "packages": PACKAGES,
 }
 _SOAK = """\
-tag-ignore-output retyped-check emptied-check verdict-look points-in-metadata ini-beside
-sanitizer-beside styletools-beside sitecustomize-beside
+skip-in-docstring raises-in-docstring tag-raises tag-ignore-output no-execution-count no-code
+retyped-check emptied-check printed-look verdict-look points-in-metadata other-notebook
+ini-beside sanitizer-beside styletools-beside sitecustomize-beside
+showtraceback-patched generators-replaced stdout-replaced desk-patched input-zeroed nfkc-name
 input-transformer run-cell-replaced torch-function-liar displayhook-replaced helpers-replaced trace
 main-replaced odd-messages never-idle endless-exception exception-says-passed checks-patched
 infrastructure-wanted not-a-number input-replaced late-swap turned-direction line-ends
 globals-exchanged later-todo tensor-text-patched round-patched
 kit-renamed kit-itself kit-partial kit-base64 kit-caught kit-other-module kit-gradient kit-losses
+kit-sys-modules kit-fullwidth kit-wrapped kit-source kit-bytecode diagnosis-watched
 kit-layers-all kit-fork kit-zip-of-site-packages stash kit-reload kit-record-cleared
-endless-cell deaf compiled-loop exit-in-answer deep-recursion stop-all memory-caught sparse-files
+sys-exit descriptor-flood endless-cell deaf compiled-loop exit-in-answer deep-recursion stop-all memory-caught sparse-files
 many-files output-flood-cell display-flood message-flood type-flood deep-message atexit
 diagnosis-hang sleep
 pictures-braces pictures-many folder-for-file deep-brackets
