@@ -1,8 +1,8 @@
 """What grading costs: a submission, and a class; and what nbgrader makes of the same class.
 
-    python -m benchmarks.grading [class] [flat] [one]
+    python -m benchmarks.grading [class] [one]
 
-All three: twelve minutes, on a machine that does nothing else. Writes grading.json, and the last
+Both: twelve minutes, on a machine that does nothing else. Writes grading.json, and the last
 section of RESULTS.md; what is not named stays as it is there. Everything is inside: reading,
 rebuilding, the expected text, pytest, the sandbox, the kernel's start, the import of torch, the
 reports.
@@ -10,7 +10,6 @@ reports.
 
 import csv
 import importlib.metadata
-import itertools
 import json
 import os
 import re
@@ -30,7 +29,7 @@ from tests.support.mutants import read_mutants
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 BIN = Path(sys.executable).parent
-CLASS, FLAT, WORKERS = 40, (10, 200), 2
+CLASS, WORKERS = 40, 2
 WRONG_EVERY = 10  # students
 MORE = re.compile(r"\b(nn|np|F|math)\.")  # what this lesson's notebook does not import
 LESSON, TODO = "02_gram", "gram_matrix"
@@ -168,20 +167,6 @@ def against_nbgrader(folder: Path) -> dict[str, Any]:
     }
 
 
-def flat(folder: Path) -> dict[str, Any]:
-    """What classes of several sizes cost, besides the one above."""
-    found = {}
-    for count in FLAT:
-        course = hand_in(folder / str(count), count)
-        found[str(count)] = coursekit(course, folder / f"grades-{count}", WORKERS)
-    return {
-        "seconds, by the size of the class": {k: round(c.seconds, 1) for k, c in found.items()},
-        "cpu seconds, by the size of the class": {
-            k: round(c.cpu_seconds, 1) for k, c in found.items()
-        },
-    }
-
-
 def release(course: Path) -> None:
     """The lesson as nbgrader releases it, without the cells that the answer does not need."""
     book = json.loads((ROOT / "notebooks" / "reference" / f"{LESSON}.ipynb").read_bytes())
@@ -240,9 +225,6 @@ def write_section(result: dict[str, Any]) -> None:
         f"| {cpu[name]} | **{cpu[theirs] / cpu[name]:.2f}** |"
         for name in ours
     ]
-    sizes = result["cpu seconds, by the size of the class"] | {str(CLASS): cpu[ours[-1]]}
-    totals = {count: sizes[str(count)] for count in sorted((*FLAT, CLASS))}
-    more = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in itertools.pairwise(totals.items())]
     lines = [
         HEAD, "",
         f"Written by `python -m benchmarks.grading`, {time.strftime('%Y-%m-%d')}, "
@@ -256,10 +238,6 @@ def write_section(result: dict[str, Any]) -> None:
         "fail, and writes its pages. Both find the same students right.", "",
         "| | s | nbgrader ÷ it | s of all cores | nbgrader ÷ it |", "|---|---|---|---|---|",
         f"| {theirs} | {seconds[theirs]} | | {cpu[theirs]} | |", *rows, "",
-        f"Classes of {', '.join(map(str, totals))} took {', '.join(map(str, totals.values()))} s "
-        f"of all cores with {WORKERS} workers: from the first to the second {more[0]:.2f} s for "
-        f"each submission more, from there to the third {more[1]:.2f} s; the rest is the start.",
-        "",
         "One student: "
         + "; ".join(f"{name} {row['seconds']} s" for name, row in result["submission"].items())
         + f". `pytest --nbval -p coursekit.plugin {LESSON}.ipynb`: {result['door']['seconds']} s.",
@@ -269,7 +247,7 @@ def write_section(result: dict[str, Any]) -> None:
     page.write_text(before + "\n\n" + "\n".join(lines) + "\n", "utf-8")
 
 
-STAGES = {"class": against_nbgrader, "flat": flat, "one": one}
+STAGES = {"class": against_nbgrader, "one": one}
 
 
 if __name__ == "__main__":

@@ -6,10 +6,6 @@ from pathlib import Path
 
 import click
 
-from coursekit import quickstart
-
-quickstart()
-
 from coursekit.collect.layouts import LAYOUTS
 from coursekit.records import Status
 from styletools.cli import Group

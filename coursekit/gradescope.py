@@ -11,10 +11,6 @@ import json
 import sys
 from pathlib import Path
 
-from coursekit import quickstart
-
-quickstart()
-
 from coursekit.collect.layouts import Handin
 from coursekit.grade.grader import Grader
 from coursekit.grade.libraries import missing_libraries

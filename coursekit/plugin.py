@@ -15,10 +15,6 @@ from typing import Any
 
 import pytest
 
-from coursekit import quickstart
-
-quickstart()
-
 from coursekit.collect.archive import NOT_LOOKED_AT, RENAMED
 from coursekit.collect.layouts import find_handins
 from coursekit.course import lesson_names

@@ -14,11 +14,7 @@ from typing import Any
 
 import pytest
 
-from coursekit import quickstart
 from coursekit.sandbox.memory import LOOK_EVERY, memory_of
-
-quickstart()
-
 
 SHOWN = 4_000  # characters of what a cell printed
 HOW = {"Cell outputs differ": "differs", "Timeout of": "timed out"}

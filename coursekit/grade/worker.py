@@ -18,10 +18,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, BinaryIO
 
-from coursekit import quickstart
-
-quickstart()
-
 from coursekit.collect.one_notebook.find import read_single_todos
 from coursekit.course import Question
 from coursekit.grade.experiments import with_experiments

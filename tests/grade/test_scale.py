@@ -181,8 +181,8 @@ def check_class(size, forged, tmp_path):
 
 
 @pytest.mark.timeout(1800)
-def test_ten_students(tmp_path):
-    check_class(10, 0.2, tmp_path)
+def test_six_students(tmp_path):
+    check_class(6, 0.2, tmp_path)
 
 
 @pytest.mark.soak
