@@ -1,10 +1,11 @@
 """The settings of a run. This file imports no torch, so that the command line starts at once."""
 
+import csv
 import dataclasses
 import json
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -299,7 +300,7 @@ def read_shares(
     Raises:
         ConfigError: one has no number, or a number has no name.
     """
-    pairs = [pair.rpartition("=") for pair in text.split(",") if pair.strip()]
+    pairs = [pair.rpartition("=") for pair in read_paths(text)]
     with suppress(ValueError):
         shares = {one.strip(): float(share) for one, _, share in pairs}
         if "" not in shares:
@@ -308,8 +309,14 @@ def read_shares(
 
 
 def read_paths(text: str) -> tuple[str, ...]:
-    """Masks as a person writes them: "sky.png, ground.png"."""
-    return tuple(path.strip() for path in text.split(",") if path.strip())
+    """Masks as a person writes them: "sky.png, ground.png"; quotation marks protect a comma."""
+    rows = csv.reader(text.splitlines(), skipinitialspace=True)
+    return tuple(path.strip() for row in rows for path in row if path.strip())
+
+
+def write_paths(paths: Iterable[str]) -> str:
+    """The reverse of `read_paths`."""
+    return ", ".join(f'"{path}"' if "," in path else path for path in paths)
 
 
 def check_layers(names: object) -> None:

@@ -32,7 +32,16 @@ def begin() -> None:
     shell = get_ipython()
     if shell is None:
         return
-    formatters = shell.display_formatter.formatters
+    shell.enable_matplotlib("inline")  # before the formatters, which it would replace later
+    _show_figures()
+    shell.events.register("pre_run_cell", _show_figures)  # after a student's `%matplotlib inline`
+
+
+def _show_figures(*_: object) -> None:
+    """Have notebooks show figures as the kit does, described in words."""
+    from IPython import get_ipython
+
+    formatters = get_ipython().display_formatter.formatters
     formatters["image/jpeg"].for_type(Figure, _jpeg)
     formatters["image/png"].for_type(Figure, _png)
     formatters["text/plain"].for_type(Figure, lambda _, printer, __: printer.text("Figure"))

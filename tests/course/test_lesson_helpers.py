@@ -2,6 +2,8 @@
 
 import os
 
+import nbclient
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -48,6 +50,19 @@ def test_a_figure_comes_with_its_description():
     data, metadata = notebook._jpeg(show_images({"cat": Image.new("RGB", (8, 8), "red")}))
     assert data.startswith(b"\xff\xd8")
     assert metadata == {"alt": "Pictures: cat."}
+
+
+def test_a_students_own_figure_is_described_too():
+    """Also after `%matplotlib inline`, which sets formatters of its own."""
+    sources = (
+        "import matplotlib.pyplot as plt\nfrom styletools import course\ncourse.begin()",
+        "%matplotlib inline",
+        "figure, axis = plt.subplots()\naxis.plot([3, 1])\naxis.set_title('mine')",
+    )
+    book = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, sources)))
+    nbclient.NotebookClient(book, timeout=120).execute()
+    [metadata] = [o.metadata for o in book.cells[-1].outputs if "image/png" in o.get("data", {})]
+    assert metadata == {"image/png": {"alt": "mine (linear axis): a line from 3 to 1."}}
 
 
 # --- A pair --------------------------------------------------------------------------------------

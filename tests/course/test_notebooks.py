@@ -20,6 +20,7 @@ from styletools.vgg import FULL_WIDTHS
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 LESSONS = sorted(path.stem for path in (NOTEBOOKS / "lessons").glob("[!_]*.py"))
 QUICK = ("00_setup", "01_layers", "02_gram")
+SINGLE = NOTEBOOKS / "single" / "reference" / "style_transfer.ipynb"
 SMALL = {"STYLETOOLS_BACKBONE": "small"}  # where no number is compared
 
 
@@ -91,12 +92,11 @@ def test_no_tag_weakens_the_comparison_of_a_cell_that_is_quick():
 
 
 def test_every_figure_of_a_reference_is_a_picture_with_a_description():
-    for lesson in LESSONS:
-        for cell in code(load("reference", lesson)):
+    single = nbformat.read(SINGLE, as_version=4)
+    for notebook in (*(load("reference", lesson) for lesson in LESSONS), single):
+        for cell in code(notebook):
             for output in cell.outputs:
-                data = output.get("data", {})
-                if data.get("text/plain", "").strip() == "Figure":
-                    [kind] = {"image/png", "image/jpeg"} & set(data)
+                for kind in {"image/png", "image/jpeg"} & set(output.get("data", {})):
                     assert len(output.metadata[kind]["alt"].split()) >= 2, cell.source
 
 

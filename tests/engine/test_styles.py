@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from styletools.backbones import Backbone
-from styletools.config import STYLE_DISTANCES, TransferConfig, read_shares
+from styletools.config import STYLE_DISTANCES, TransferConfig, read_paths, read_shares, write_paths
 from styletools.engine.objective import Objective
 from styletools.engine.pictures import GuidedStyle, load_pictures
 from styletools.errors import ConfigError, ImageError
@@ -280,6 +280,12 @@ def test_shares_without_picture_or_number_are_refused(text):
     with pytest.raises(ConfigError, match=f"more_styles is '{text}'; write painting.jpg=1"):
         read_shares(text)
     assert read_shares(" a=b.jpg=1, c.jpg = 0.5,") == {"a=b.jpg": 1.0, "c.jpg": 0.5}
+    assert read_shares('"Meier, Anna/a.jpg=2", b.jpg=1') == {"Meier, Anna/a.jpg": 2.0, "b.jpg": 1.0}
+
+
+@pytest.mark.parametrize("paths", [(), ("a.png",), ("Meier, Anna/a.png", "C:\\b c.png", "d.png")])
+def test_paths_are_read_as_they_are_written(paths):
+    assert read_paths(write_paths(paths)) == paths
 
 
 def test_a_style_of_its_own_shape_keeps_its_dots(files, tmp_path):

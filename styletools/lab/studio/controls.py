@@ -24,6 +24,7 @@ from styletools.config import (
     TransferConfig,
     read_paths,
     read_shares,
+    write_paths,
 )
 from styletools.errors import ConfigError, StyletoolsError
 from styletools.lab.studio.chooser import STATIC
@@ -223,7 +224,7 @@ class Settings(ipywidgets.VBox):
         """
         masks = list(read_paths(self.knobs[name].value))
         masks[place : place + 1] = [str(path)]
-        self.knobs[name].value = ", ".join(masks)
+        self.knobs[name].value = write_paths(masks)
 
     @property
     def problem(self) -> str:
@@ -408,7 +409,7 @@ def _stand(control: Any, value: Any) -> None:
             control.options = [*control.options, (name, value)]
     elif isinstance(control, ipywidgets.Text):
         pairs = value.items() if isinstance(value, Mapping) else ()
-        value = ", ".join([f"{path}={share!r}" for path, share in pairs] or value)
+        value = write_paths([f"{path}={share!r}" for path, share in pairs] or value)
     control.value = value
 
 

@@ -35,9 +35,9 @@ globals-exchanged later-todo tensor-text-patched round-patched
 kit-renamed kit-itself kit-partial kit-base64 kit-caught kit-other-module kit-gradient kit-losses
 kit-sys-modules kit-fullwidth kit-wrapped kit-source kit-bytecode diagnosis-watched
 kit-layers-all kit-fork kit-zip-of-site-packages stash kit-reload kit-record-cleared
-sys-exit descriptor-flood endless-cell deaf compiled-loop exit-in-answer deep-recursion stop-all memory-caught sparse-files
-many-files output-flood-cell display-flood message-flood type-flood deep-message atexit
-diagnosis-hang sleep
+endless-cell deaf compiled-loop exit-in-answer sys-exit deep-recursion stop-all memory-caught
+descriptor-flood sparse-files many-files output-flood-cell display-flood message-flood type-flood
+deep-message atexit diagnosis-hang sleep
 pictures-braces pictures-many folder-for-file deep-brackets
 """.split()  # noqa: SIM905
 FORGERIES: tuple[Forgery, ...] = tuple(
