@@ -10,8 +10,8 @@
     "04_tuning" = 0.5
     "01_layers/layers" = 0
 
-    [[grading.drop_lowest]]   # parts that are worth the same; * stands for anything
-    parts = ["04_tuning/experiment_*"]
+    [[grading.drop_lowest]]   # parts that are worth the same: as in file names, * and [ab] are patterns
+    parts = ["04_tuning/experiment_[abcd]"]
     count = 1
 
 All of it is optional. What a rule changed is said on the student's page.
@@ -235,7 +235,7 @@ def _drop(drop: Any, known: set[str]) -> DropLowest:
         raise _wrong("drop_lowest.count", count, "a whole number, 1 or more")
     parts = drop["parts"]
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
-        raise _wrong("drop_lowest.parts", parts, 'a list such as ["04_tuning/experiment_*"]')
+        raise _wrong("drop_lowest.parts", parts, 'a list such as ["04_tuning/experiment_[abcd]"]')
     for part in parts:
         _known(part, known)
     return DropLowest(tuple(parts), count)
