@@ -1,4 +1,4 @@
-"""Forged submissions (tests/redteam) through the real grader, in one batch with honest ones.
+"""Forged submissions (tests/data/forgeries) through the real grader, in one batch with honest ones.
 
 In CI most of them; `make soak` has the others, each also examined by the student's own check.
 """
@@ -336,4 +336,5 @@ def test_names_are_told_apart():
 
 
 def test_table_in_the_docs_is_current():
-    assert PAGE.read_text("utf-8") == render(read_outcomes()), "python -m tests.redteam.table"
+    built = render(read_outcomes())
+    assert PAGE.read_text("utf-8") == built, "python -m tests.data.forgeries.table --render"

@@ -1,6 +1,6 @@
 """A class as it comes: most answers right, each in its own way, some wrong, some forged.
 
-Right and wrong ones are of tests/mutants, the forged ones of tests/redteam.
+Right and wrong ones are of tests/support/mutants.py, the forged ones of tests/data/forgeries.
 """
 
 import random

@@ -1,8 +1,8 @@
 """Forged submissions, as data: each is wrong and tries to get a point, or to do harm.
 
-`tests/test_redteam.py` runs every one of them through the grader;
-`python -m tests.redteam.table` runs those that cannot hurt through plain `pytest --nbval`, and
-writes docs/red-team.md. See README.md.
+`tests/grade/test_redteam.py` runs every one of them through the grader;
+`python -m tests.data.forgeries.table` runs those that cannot hurt through plain `pytest --nbval`,
+and writes docs/red-team.md. See README.md.
 """
 
 from dataclasses import replace

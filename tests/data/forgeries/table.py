@@ -1,6 +1,6 @@
 """Runs the forgeries through plain `pytest --nbval`, and writes docs/red-team.md.
 
-    python -m tests.redteam.table [--seconds N] [--render] [NAME …]
+    python -m tests.data.forgeries.table [--seconds N] [--render] [NAME …]
 
 Without names, those that have no outcome yet; outcomes are kept in plain.json, beside this file.
 """
@@ -26,25 +26,25 @@ GROUPS = {
 HEAD = """\
 # The red team
 
-{count} forged submissions. Each is wrong and tries to get a point all the same, or to do harm.
-**Plain** is `pytest --nbval` on the notebook as it came, with the course's checks set to strict:
-✗ where it ended with exit code 0, that is, where it would have believed the forgery ({fooled} of
-the {plain} that were run); ✓ where it did not. **coursekit** is what the grader makes of it;
-`tests/test_redteam.py` holds it to that, and to this: none gets a point that it did not earn, none
-changes another's grade, none leaves a process or a file behind.
+{count} forged submissions. Each is wrong, and tries to get a point anyway, or to do harm.
+**Plain** is `pytest --nbval` on the notebook as it came, with the course's checks set to strict.
+✗ means that it ended with exit code 0, so it believed the forgery ({fooled} of the {plain} that
+were run); ✓ means that it did not; a dash means that the forgery was not run, for the reason below
+the table. **coursekit** is what the grader may make of it. `tests/grade/test_redteam.py` tests
+this, and that no forgery gets a point, changes another's grade, or leaves a process or a file
+behind.
 
-Built by `python -m tests.redteam.table`; do not edit. A dash: left out of the plain run, for the
-reason below the table.
+Built by `python -m tests.data.forgeries.table`; do not edit.
 """
 
 WEAKER = """\
 ## In the weaker sandbox
 
-Where a container forbids bubblewrap, each answer can run as a user of its own
-([instructors.md](instructors.md)). The forgeries that CI tries were graded so in a simulated
-container, with Landlock and without (`pytest tests/test_redteam.py -m soak -k container`), beside
-honest ones. None got a point, no honest grade changed, no process and no file was left. What each
-holds back:
+Where a container forbids bubblewrap, each submission can run as a user of its own
+([instructors.md](instructors.md)). The forgeries of `make test` were also graded in a simulated
+container, with Landlock and without, beside honest submissions
+(`pytest tests/grade/test_redteam.py -m soak -k container`). None got a point, no honest grade
+changed, no process and no file was left. What each sandbox holds back:
 
 | what is attacked | bubblewrap | own uid, Landlock | own uid alone |
 |---|---|---|---|
@@ -90,7 +90,7 @@ def read_outcomes() -> dict[str, dict]:
 
 def main() -> None:
     """See the module's docstring."""
-    parser = argparse.ArgumentParser(prog="python -m tests.redteam.table")
+    parser = argparse.ArgumentParser(prog="python -m tests.data.forgeries.table")
     parser.add_argument("names", nargs="*", help="forgeries; those without an outcome if none")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no other run after")
     parser.add_argument("--render", action="store_true", help="run nothing; write the page")

@@ -1,4 +1,4 @@
-"""What students wrote: right, right but different, wrong, unfinished; see tests/test_single.py."""
+"""What students wrote: right, right but different, wrong, unfinished: see test_single.py."""
 
 from dataclasses import dataclass, field
 
