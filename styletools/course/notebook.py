@@ -169,7 +169,7 @@ def _has_photograph(figure: Figure) -> bool:
 
 
 def _encode(figure: Figure, kind: str) -> tuple[bytes, dict[str, str]]:
-    """The picture, and the metadata from which nbconvert and JupyterLab take its description."""
+    """The picture, and the metadata from which nbconvert takes its description."""
     buffer = io.BytesIO()
     options: dict[str, Any] = {"pil_kwargs": {"quality": 85}}
     if kind == "png":
