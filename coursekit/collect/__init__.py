@@ -3,9 +3,9 @@
     for submission in collect([Path("submissions")]):
         print(submission.student, submission.refused or len(submission.answers))
 
-What holds whatever a student does: saved outputs, tags, metadata and all files but notebooks are
-never looked at (of pictures, the hash); and a hand-in that cannot be read is refused alone, with
-the reason, while the others go on.
+What holds whatever a student does: saved outputs are never looked at; of files beside the notebooks
+only the Python modules that they import, the pictures and the runs; and a hand-in that cannot be
+read is refused alone, with the reason, while the others go on.
 """
 
 import re

@@ -10,7 +10,7 @@
     "04_tuning" = 0.5
     "01_layers/layers" = 0
 
-    [[grading.drop_lowest]]   # parts that are worth the same: as in file names, * and [ab] are patterns
+    [[grading.drop_lowest]]   # parts worth the same; * and [ab] as in file names
     parts = ["04_tuning/experiment_[abcd]"]
     count = 1
 

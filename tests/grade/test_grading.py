@@ -498,7 +498,7 @@ def diagnosed(tmp_path_factory):
 
     def ask(*sources):
         cells = [Code(f"cell {n}", source, ()) for n, source in enumerate(sources, start=1)]
-        run = Run("02_gram.ipynb", ("gram_matrix",), tuple(cells), MODULES)
+        run = Run(("gram_matrix",), tuple(cells), MODULES)
         return diagnosis.diagnose([run], Plain(kit=folder))["gram_matrix"]
 
     return ask

@@ -105,7 +105,7 @@ def notebook_of(book: Book, pieces: Pieces) -> OneNotebook:
     return OneNotebook(cells, pieces.names, asks_for_history(cells), book.modules)
 
 
-def asks_for_history(cells: Sequence[str], notebooks: Path = NOTEBOOKS) -> bool:
+def asks_for_history(cells: Sequence[str]) -> bool:
     """Whether what was handed out has a list of losses in it.
 
     The widely used exercise has none. This course's notebook has; it is known by the code that
@@ -113,7 +113,7 @@ def asks_for_history(cells: Sequence[str], notebooks: Path = NOTEBOOKS) -> bool:
     """
     if any(_HISTORY in cell for cell in cells):
         return loss_history_asked()
-    [path] = (notebooks / SINGLE / "student").glob("*.ipynb")
+    [path] = (NOTEBOOKS / SINGLE / "student").glob("*.ipynb")
     book = read_book(path.name, path.read_bytes())
     given = {words(cell.source) for _, cell in code_cells(book)}
     own = sum(words(cell) in given for cell in cells)
@@ -135,7 +135,7 @@ def read_built(kind: str, notebooks: Path = NOTEBOOKS) -> dict[str, str]:
 
 
 def read_single_todos(notebooks: Path = NOTEBOOKS) -> tuple[Question, ...]:
-    """The TODOs of the single exercise; the lessons' references judge them."""
+    """The TODOs of the single exercise, in the lessons' order."""
     stubs, references = (read_built(kind, notebooks) for kind in ("student", "reference"))
     return tuple(
         Question(SINGLE, name, points, stubs.get(name, ""), references[name], (name,))
@@ -146,7 +146,7 @@ def read_single_todos(notebooks: Path = NOTEBOOKS) -> tuple[Question, ...]:
 
 def pieces_of(book: Book) -> Pieces:
     """What a notebook holds of the exercise; nothing where it is no code that a person wrote."""
-    plain = [plain_python(cell.source)[0] for _, cell in code_cells(book)]
+    plain = [plain_python(cell.source) for _, cell in code_cells(book)]
     trees = [tree for source in plain if (tree := parsed(source))]
     if sum(1 for tree in trees for _ in ast.walk(tree)) > MOST_NODES:
         return Pieces()
@@ -192,7 +192,7 @@ def _losses(
     taken: set[str] = set()
 
     def helpers(source: str) -> str:
-        text, found = helpers_for(source, book, set(), set())
+        text, found = helpers_for(source, book)
         taken.update(found)
         return text
 
@@ -229,7 +229,7 @@ def _layers(node: ast.FunctionDef, book: Book) -> str:
         one if isinstance(one, ast.Constant) else ast.Constant(None) for one in node.args.defaults
     ]
     source = ast.unparse(node)
-    needed, _ = helpers_for(source, book, set(), set())
+    needed, _ = helpers_for(source, book)
     written = _mapping(node) or _mapping(parsed(needed) or ast.Module([], []))
     call = f"layers = layers_of({node.name}, {written or '{}'})"
     return "\n".join(part for part in (needed, source, call) if part)
@@ -237,7 +237,7 @@ def _layers(node: ast.FunctionDef, book: Book) -> str:
 
 def _gram(node: ast.FunctionDef, book: Book) -> str:
     source = ast.unparse(node)
-    needed, _ = helpers_for(source, book, set(), set())
+    needed, _ = helpers_for(source, book)
     named = "" if node.name == "gram_matrix" else f"gram_matrix = {node.name}"
     return "\n".join(part for part in (needed, source, named) if part)
 

@@ -1,8 +1,8 @@
 """A loop that is written out in a notebook → its losses as functions. Nothing is run here.
 
 The single exercise has its losses inline, in one loop. Each is taken out of it: what its value
-depends on becomes the body of a function with the lessons' name and parameters. What judges the
-lessons then judges the loop, each loss by itself, so that a mistake in one costs no other.
+depends on becomes the body of a function with the lessons' name and parameters. A report
+shows it, and the student's own check says what is wrong with it; points come from running the loop.
 
 What is what is seen from the structure (whatever has `.backward()` is the total; it is made of the
 content and the style loss), and from the assignment's names where they are used.
