@@ -371,7 +371,7 @@ def _add_module(name: str, **content: Any) -> None:
         if whole not in sys.modules or end == len(parts):
             module = types.ModuleType(whole)
             module.__path__ = []
-            module.__getattr__ = lambda wanted: _nothing(wanted)  # type: ignore[method-assign]
+            module.__getattr__ = _nothing  # type: ignore[method-assign]
             sys.modules[whole] = module
             if end > 1:
                 setattr(sys.modules[".".join(parts[: end - 1])], parts[end - 1], module)

@@ -37,17 +37,8 @@ class Untouched:
     def __init__(self, modules: Iterable[Any]) -> None:
         modules = list(modules)
         shell = _shell()
-        owners = [
-            builtins,
-            math,
-            random,
-            random.Random,
-            json,
-            np,
-            torch,
-            torch.Tensor,
-            torch.linalg,
-        ]
+        owners = [builtins, math, random, random.Random, json, np]
+        owners += [torch, torch.Tensor, torch.linalg]
         owners += [torch.autograd, nn, nn.functional, torch.nn.modules.module, *modules]
         for module in modules:
             owners += [one for one in vars(module).values() if _is_class_of(one, module)]
@@ -65,10 +56,8 @@ class Untouched:
         self._lists = {name: list(getattr(sys, name)) for name in LISTS}
         self._shell = shell
         self._events = {k: list(v) for k, v in getattr(_events(shell), "callbacks", {}).items()}
-        self._transformers = {
-            name: list(getattr(shell, name, ())) for name in
-            ("ast_transformers", "input_transformers_post")
-        }  # fmt: skip
+        kinds = ("ast_transformers", "input_transformers_post")
+        self._transformers = {name: list(getattr(shell, name, ())) for name in kinds}
         self._limit = sys.getrecursionlimit()
         self._threads = set(threading.enumerate())
         self._callbacks = list(gc.callbacks)
