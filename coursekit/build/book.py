@@ -24,13 +24,12 @@ from markupsafe import Markup
 from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
+from coursekit.build import ROOT, TEMPLATES
 from styletools._files import write_text
 from styletools.course.handin.html import templates_in
 from styletools.course.handin.markdown import formula, parser
 from styletools.errors import StyletoolsError
 
-ROOT_OF_BOOK = Path(__file__).resolve().parents[2]
-BOOK_TEMPLATES = Path(__file__).resolve().parent / "templates"
 LIGHT_CODE, DARK_CODE = "xcode", "github-dark"
 GUIDES = (
     "instructors", "teaching", "control", "trust", "privacy", "accessibility", "small", "paper",
@@ -64,7 +63,7 @@ class BookPage:
     sections: list[tuple[str, str, str]] = field(default_factory=list)
 
 
-def write_book(output: Path, root: Path = ROOT_OF_BOOK, student: bool = False) -> list[str]:
+def write_book(output: Path, root: Path = ROOT, student: bool = False) -> list[str]:
     """Write the book into a folder, new or its own; the names of its pages.
 
     Args:
@@ -82,7 +81,7 @@ def write_book(output: Path, root: Path = ROOT_OF_BOOK, student: bool = False) -
     if output.exists():
         shutil.rmtree(output)
     (output / "images").mkdir(parents=True)
-    template = templates_in(BOOK_TEMPLATES).get_template("book.html")
+    template = templates_in(TEMPLATES).get_template("book.html")
     for place, page in enumerate(pages):
         page.body, page.sections = _with_ids(page.body)
         page.body = page.body.replace("<table", f"{WIDE}<table").replace(
@@ -100,7 +99,7 @@ def write_book(output: Path, root: Path = ROOT_OF_BOOK, student: bool = False) -
         if (root / "docs" / name).exists():
             shutil.copy(root / "docs" / name, output / "images" / name)
     write_text(output / "book.css", _styles())
-    shutil.copy(BOOK_TEMPLATES / "book.js", output / "book.js")
+    shutil.copy(TEMPLATES / "book.js", output / "book.js")
     index = [
         {"page": page.name, "title": page.title, "id": name, "heading": heading, "text": text}
         for page in pages
@@ -239,4 +238,4 @@ def _plain_text(html: str) -> str:
 def _styles() -> str:
     light = HtmlFormatter(style=LIGHT_CODE).get_style_defs(".highlight")
     dark = HtmlFormatter(style=DARK_CODE).get_style_defs(":root[data-theme=dark] .highlight")
-    return f"{(BOOK_TEMPLATES / 'book.css').read_text('utf-8')}\n{light}\n{dark}\n"
+    return f"{(TEMPLATES / 'book.css').read_text('utf-8')}\n{light}\n{dark}\n"

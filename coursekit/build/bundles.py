@@ -3,7 +3,8 @@
 import zipfile
 from pathlib import Path
 
-from coursekit.build.release import ROOT, TEMPLATES, course_date, course_files
+from coursekit.build import ROOT, TEMPLATES
+from coursekit.build.release import course_date, course_files
 from styletools._files import add_to_zip, atomic_path, write_text
 
 WORKFLOW = Path(".github") / "workflows"

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from coursekit.build import TEMPLATES
 from styletools.errors import StyletoolsError
 
-TEMPLATES_OF_LINKS = Path(__file__).resolve().parent / "templates"
 REPOSITORY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
 HUB = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?(/[\w.~/-]*)?")
 README_PLACE = "## Install, once"
@@ -104,7 +104,7 @@ def environment_files(root: Path) -> dict[str, bytes]:
     if not lock.is_file():
         return {}
     names = {"Dockerfile": "Dockerfile", ".devcontainer/devcontainer.json": "devcontainer.json"}
-    files = {name: (TEMPLATES_OF_LINKS / source).read_bytes() for name, source in names.items()}
+    files = {name: (TEMPLATES / source).read_bytes() for name, source in names.items()}
     return {**files, "requirements.lock": lock.read_bytes()}
 
 
