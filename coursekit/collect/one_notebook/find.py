@@ -179,10 +179,10 @@ def pieces_of(book: Book) -> Pieces:
             sources |= dict.fromkeys(_broken(source, set(sources)), source)
     ordered = {name: sources[name] for name in POINTS if name in sources}
     known = {"features": names["get_features"], "gram": names["gram_matrix"], **called}
+    own_mapping = features is not None and bool(_mapping(features))
     return Pieces(
-        ordered, tuple(notes), features is not None and bool(_mapping(features)),
-        {key: name for key, name in known.items() if name},
-    )  # fmt: skip
+        ordered, tuple(notes), own_mapping, {key: name for key, name in known.items() if name}
+    )
 
 
 def _losses(

@@ -565,5 +565,5 @@ def _calls(node: ast.AST, name: str) -> list[ast.Call]:
 
 
 def _words(node: ast.AST) -> set[str]:
-    return {one.id if isinstance(one, ast.Name) else one.attr
-            for one in ast.walk(node) if isinstance(one, (ast.Name, ast.Attribute))}  # fmt: skip
+    named = (one for one in ast.walk(node) if isinstance(one, (ast.Name, ast.Attribute)))
+    return {one.id if isinstance(one, ast.Name) else one.attr for one in named}
