@@ -1,6 +1,6 @@
 """THIS course, as the instructor's side reads it: what it asks, hands out, and gives points for.
 
-All of it comes from the built notebooks.
+All of it comes from the built notebooks and course.toml.
 """
 
 import ast

@@ -90,7 +90,7 @@ def pytest_collect_file(
 ) -> Generator[None, list[Any], list[Any]]:
     """Instead of nbval's reading of the notebook, and of everything else there."""
     found = yield
-    if _is_notebook(file_path):
+    if file_path.suffix.lower() == ".ipynb":
         file = SubmissionFile.from_parent(parent, path=file_path)
         parent.config.stash[FILES].append(file)
         return [file]
@@ -122,10 +122,6 @@ def _not_full(config: pytest.Config) -> list[Path]:
     }
     lacking = [path for path in {*asked, *files} if path not in files or not files[path].full]
     return sorted(lacking) if files else sorted(asked) or given
-
-
-def _is_notebook(path: Path) -> bool:
-    return path.suffix.lower() == ".ipynb"
 
 
 def _is_handed_in(path: Path) -> bool:

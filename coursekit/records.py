@@ -15,8 +15,8 @@ class Status(StrEnum):
 
     Points are open where nobody knows them: "infrastructure" is the grader's own failure; of a
     hand-in that is "refused" nothing could be read, and a damaged archive of an honest student
-    costs nothing until a person decides. The last two are of written answers, which a person reads
-    and gives points for.
+    costs nothing until a person decides. The last two are of what a person reads and gives points
+    for.
 
     Attributes:
         mark: a character before it.

@@ -46,9 +46,7 @@ class LinkError(StyletoolsError, ValueError):
     """A repository or a hub that cannot be linked to."""
 
 
-def with_links(
-    files: dict[str, bytes], repository: str, branch: str = "main", hub: str = ""
-) -> dict[str, bytes]:
+def with_links(files: dict[str, bytes], repository: str, branch: str, hub: str) -> dict[str, bytes]:
     """The students' files, with links in the README and at the top of each notebook.
 
     Args:
@@ -78,7 +76,7 @@ def with_links(
     return linked
 
 
-def links_to(path: str, repository: str, branch: str = "main", hub: str = "") -> dict[str, str]:
+def links_to(path: str, repository: str, branch: str, hub: str) -> dict[str, str]:
     """{service: address} that opens a file of a repository; nbgitpuller's only with a hub."""
     place, where = quote(path), quote(branch, safe="")
     links = {

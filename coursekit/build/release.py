@@ -121,7 +121,7 @@ def student_course(text: str) -> str:
     )
 
 
-def course_files(root: Path = ROOT) -> Iterator[Path]:
+def course_files(root: Path) -> Iterator[Path]:
     """All of the course that grading needs, with the solutions."""
     for folder in ("coursekit", "styletools", "images", "notebooks"):
         yield from _files(root / folder)

@@ -41,7 +41,8 @@ class Untouched:
         owners += [torch, torch.Tensor, torch.linalg]
         owners += [torch.autograd, nn, nn.functional, torch.nn.modules.module, *modules]
         for module in modules:
-            owners += [one for one in vars(module).values() if _is_class_of(one, module)]
+            classes = [one for one in vars(module).values() if isinstance(one, type)]
+            owners += [one for one in classes if one.__module__ == module.__name__]
         owners += [shell, *type(shell).__mro__[:3], getattr(shell, "events", None)]
         kernel = getattr(shell, "kernel", None)
         owners += [kernel, *type(kernel).__mro__[:3], getattr(kernel, "session", None)]
@@ -163,10 +164,6 @@ def _put_back(owner: Any, before: dict[str, Any]) -> None:
                 type.__delattr__(owner, name)
             elif hasattr(type(owner), name):
                 del now[name]
-
-
-def _is_class_of(one: Any, module: Any) -> bool:
-    return isinstance(one, type) and one.__module__ == module.__name__
 
 
 def _of_a_cell(thread: threading.Thread) -> bool:

@@ -1,8 +1,8 @@
 """What verdict cells do: call an answer on inputs from a seed, and print rounded numbers.
 
-The one file that runs on both sides: in the student's kernel, on the student's answers, and in the
-grader's own process, on the reference's, where its text becomes the expected output. There is
-nothing secret in it, and no answer; it imports nothing of the kit.
+It runs on both sides: in the student's kernel, on the student's answers, and in the grader's own
+process, on the reference's, where its text becomes the expected output. There is nothing secret in
+it, and no answer; it imports nothing of the kit.
 
 A part's text shows what is right about an answer as numbers that nobody can print without having
 computed them. Shapes with leading ones, float64 and one-element tensors are taken as they are

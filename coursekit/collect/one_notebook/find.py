@@ -92,7 +92,7 @@ def single_answers(books: Sequence[Book], found: tuple[Book, Pieces]) -> tuple[d
         (SINGLE, name): Answer(SINGLE, name, source, "structure")
         for name, source in pieces.sources.items()
     }
-    how = "each loss of its loop is judged, and shown here, as a function"
+    how = "its loop is run, and each loss of it is shown here as a function"
     notes = [f"{book.name}: read as the single exercise notebook, not as lessons; {how}."]
     others = ", ".join(other.name for other in books if other.name != book.name)
     notes += [f"Other notebooks, which are not graded: {others}."] if others else []
@@ -188,7 +188,7 @@ def pieces_of(book: Book) -> Pieces:
 def _losses(
     loops: Sequence[Loop], trees: Sequence[ast.Module], names: Mapping[str, str], book: Book
 ) -> tuple[dict[str, str], dict[str, str], list[str]]:
-    """The functions of the first loop that is not left unfinished, its losses' names, notes."""
+    """The functions of the loop that is most finished, its losses' names, notes."""
     taken: set[str] = set()
 
     def helpers(source: str) -> str:
@@ -207,7 +207,7 @@ def _losses(
     if taken:
         notes.append(f"Taken along from other cells: {', '.join(sorted(taken))}.")
     if others := sum(other != sources and len(other) > 1 for other, _ in read):
-        notes.append(f"{others} other loops compute something else; the first full one counts.")
+        notes.append(f"{others} other loops compute something else; the first full one is shown.")
     return sources, {todo.removesuffix("_loss"): name for todo, name in called.items()}, notes
 
 
@@ -304,14 +304,10 @@ def _is_lesson(book: Book, course: Course) -> bool:
     known = set(course.handed_out) | {question.cell_id for question in course.questions}
     if any(known & set(cell.ids) for cell in book.cells):
         return True
-    texts = _prompts(course)
+    texts = _texts(tuple(course.handed_out.values()))
     return any(cell.kind != "code" and words(cell.source) in texts for cell in book.cells)
 
 
 @functools.lru_cache(maxsize=2)
 def _texts(given: tuple[str, ...]) -> frozenset[str]:
     return frozenset(text for source in given if (text := words(source)).count(" ") + 1 >= PROMPT)
-
-
-def _prompts(course: Course) -> frozenset[str]:
-    return _texts(tuple(course.handed_out.values()))

@@ -62,13 +62,11 @@ class Names:
 
     Attributes:
         features: the function that collects features; "" if there is none.
-        gram: the function that makes a Gram matrix.
         roles: {name: the assignment's name for it}.
         others: {name: "style_features" or "style_grams"}, of a second style.
     """
 
     features: str
-    gram: str
     roles: dict[str, str]
     others: dict[str, str]
 
@@ -166,7 +164,7 @@ def find_names(trees: Iterable[ast.Module], loop: Loop, features: str, gram: str
     for name in sorted(reads(loop.node) - assigned - NAMES - set(roles) - set(others)):
         if role := _guessed(name):
             roles[name] = role
-    return Names(features, gram, roles, others)
+    return Names(features, roles, others)
 
 
 def functions_of(
