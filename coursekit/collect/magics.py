@@ -87,7 +87,7 @@ def _magic(node: ast.AST) -> tuple[str, str, str] | None:
             if method == "run_line_magic":
                 return "%", given[0], given[1]
             if method in ("system", "getoutput", "getoutput_original"):
-                return "!", given[0].strip().split(" ")[0], ""
+                return "!", "", ""
     return None
 
 

@@ -417,7 +417,7 @@ class Judge:
         self.wide = False
         self.net = self.random.getrandbits(48)
         self.after = -1
-        self.fixes: dict[str, bool] = {}
+        self.fixes: set[str] = set()
 
     def verdict(self) -> dict[str, _Found]:
         """{TODO: what became of it}, of the first loop that is right, or the best.
@@ -463,7 +463,7 @@ class Judge:
             "strength": 0.6,
             "net": self.net,
             "wide": self.wide,
-            "fix": [name for name in self.fixes if given],
+            "fix": sorted(self.fixes),
             "given": given,
             "roles": {name: role for role, name in losses.items()},
             "features": names.get("features", "get_features"),
@@ -476,7 +476,7 @@ class Judge:
 
     def _loop(self) -> tuple[dict[str, _Found], int]:  # noqa: C901
         """What became of each TODO of one loop, and the cell that it stands in."""
-        self.fixes = {}
+        self.fixes = set()
         later = self.random.sample(range(SEEN + 1, SEEN + 15), LATER)
         evaluations = [*range(1, SEEN + 1), *sorted(later)]
         own = self._run(evaluations)
@@ -494,36 +494,33 @@ class Judge:
         found["layers"] = _judged_mapping(mapping, own)
         found["gram_matrix"] = self._judged_grams(own)
         if found["gram_matrix"].share < 1:
-            self.fixes["gram"] = True
+            self.fixes.add("gram")
         if not {*LAYERS} <= {*mapping} and not own.evaluations:
-            self.fixes["layers"] = True
+            self.fixes.add("layers")
         if self.fixes:
             mapping = mapping if "layers" not in self.fixes else dict(INDEX)
             own = self._again(own, evaluations)
         strange = not own.evaluations and _strange(own)
-        detached = False
         if not own.evaluations and not _tracked(own):
-            self.fixes["picture"] = detached = True
+            self.fixes.add("picture")
             own = self._again(own, evaluations)
             mapping = own.mapping() or mapping
         drawn, weights, goal = self._drawn(own, mapping)
         shown = self._shown(drawn, weights, goal)
         for part in ("content", "style", "total"):
             if not drawn.evaluations and not shown[part]:
-                self.fixes[part] = True
-                before = dict(shown)
+                self.fixes.add(part)
+                known = {one: is_shown for one, is_shown in shown.items() if one in self.fixes}
                 drawn, weights, goal = self._drawn(own, mapping)
-                shown = self._shown(drawn, weights, goal)
-                shown |= {one: before[one] for one in before if one in self.fixes}
-                shown[part] = False
+                shown = self._shown(drawn, weights, goal) | known
         for part in ("content", "style", "total"):
             found[f"{part}_loss"] = _found(shown[part], drawn, own, part)
         if strange or not self._is_target(own, drawn):
             for part in ("content", "style"):
                 found[f"{part}_loss"] = _Found(0.0, "wrong", "The loss is not the target's.")
-        if any(part in self.fixes for part in ("content", "style", "total")):
+        if self.fixes & {"content", "style", "total"}:
             own = self._again(own, evaluations)
-        found["optimise"] = self._judged_steps(own, detached)
+        found["optimise"] = self._judged_steps(own)
         if own.late and len(own.evaluations) < SEEN:
             raise LostError("The loop does not come to 20 steps in the time that it has.")
         return {name: found[name] for name in ALL}, own.cell
@@ -691,9 +688,9 @@ class Judge:
                 return _Found(0.0, "wrong")
         return _Found(1.0)
 
-    def _judged_steps(self, seen: Seen, detached: bool) -> _Found:
+    def _judged_steps(self, seen: Seen) -> _Found:
         """Whether the target is changed by what the optimiser makes of the gradient."""
-        if detached:
+        if "picture" in self.fixes:
             return _Found(0.0, "wrong", "The loss does not depend on the target.")
         if not seen.evaluations:
             message = f"{seen.failed[0][1]}: {seen.failed[0][2]}" if seen.failed else ""

@@ -67,9 +67,7 @@ class Pieces:
         )
 
 
-def find_single(
-    books: Iterable[Book], course: Course, wanted: bool = False
-) -> tuple[Book, Pieces] | None:
+def find_single(books: Iterable[Book], course: Course, wanted: bool) -> tuple[Book, Pieces] | None:
     """The notebook of a student that is the single exercise; of several, the fullest.
 
     Args:
