@@ -27,11 +27,13 @@ from coursekit.inside import state, verdicts
 from coursekit.inside.cells import Cells
 from coursekit.records import Run
 from styletools import losses
+from styletools.config import STYLE_WEIGHTS
 from styletools.course.todos import TODOS
 
 MAX_DRAWS = 4_000
 SEED_BITS = 96
-_LIBRARIES = {"torch": torch, "nn": nn, "F": nn.functional, "np": np, "math": math}
+_IMPORTED = {"torch": torch, "nn": nn, "F": nn.functional, "np": np, "math": math}
+_IMPORTED |= {"STYLE_WEIGHTS": STYLE_WEIGHTS}  # by lessons, for their references
 _KERNEL = {"kernelspec": {"name": "coursekit", "display_name": "coursekit", "language": "python"}}
 
 
@@ -66,18 +68,13 @@ class Reference:
     """The reference's answers, run in this process; computes what verdict cells must print."""
 
     def __init__(self, todos: Iterable[Question]) -> None:
-        from styletools import bundled, load_image
-        from styletools.config import STYLE_WEIGHTS
-
-        offers = {"STYLE_WEIGHTS": STYLE_WEIGHTS, "bundled": bundled, "load_image": load_image}
         state.spare_dynamo()
-        self.todos = {todo.name: todo for todo in todos}
         self.answers: dict[str, Any] = {}
-        for todo in self.todos.values():
+        for todo in todos:
             if todo.name not in verdicts.PARTS:
                 continue
             book = Cells()
-            book.names |= {**_LIBRARIES, **offers, **self.answers}
+            book.names |= {**_IMPORTED, **self.answers}
             failure = book.run(todo.reference, todo.name)
             if todo.name not in book.names:
                 raise CourseError(f"The reference of {todo.name} fails: {failure}.")
