@@ -32,7 +32,7 @@ from styletools.course.todos import TODOS
 
 MAX_DRAWS = 4_000
 SEED_BITS = 96
-_IMPORTED = {"torch": torch, "nn": nn, "F": nn.functional, "np": np, "math": math}
+_IMPORTED: dict[str, Any] = {"torch": torch, "nn": nn, "F": nn.functional, "np": np, "math": math}
 _IMPORTED |= {"STYLE_WEIGHTS": STYLE_WEIGHTS}  # by lessons, for their references
 _KERNEL = {"kernelspec": {"name": "coursekit", "display_name": "coursekit", "language": "python"}}
 
