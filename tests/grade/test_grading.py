@@ -100,7 +100,9 @@ def test_expected_grams_are_grams(drawn):
     draw = random.Random(f"{values.seed} gram_matrix values")
     lines = values.text.splitlines()
     for kind, line in zip(verdicts.SHAPE_KINDS, lines, strict=True):
-        features = verdicts.features(draw, *verdicts._sizes(draw, kind), verdicts._scale(draw, kind))
+        features = verdicts.features(
+            draw, *verdicts._sizes(draw, kind), verdicts._scale(draw, kind)
+        )
         rows = features.numpy().astype(np.float64).reshape(features.shape[1], -1)
         gram = rows @ rows.T
         shape, first, *_ = line.removeprefix("value: ").split()
