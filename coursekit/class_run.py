@@ -173,7 +173,7 @@ def write_all(
     output: Path,
     grades: Sequence[Grade],
     submissions: dict[str, Submission],
-    left_out: Sequence[str] = (),
+    left_out: Sequence[str],
 ) -> None:
     """Write every report and export of a class."""
     found = alike(submissions.values())

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from coursekit.collect.layouts import LAYOUTS
+from coursekit.course import NOTEBOOKS
 from coursekit.records import Status
 from styletools.cli import Group
 from styletools.cli.runs import UserPath, connect
 
-_NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 _EXIT_CODES = """\b
 Exit codes:
@@ -34,7 +34,7 @@ def main() -> None:
 @click.option(
     "--notebooks",
     type=UserPath(exists=True, file_okay=False, path_type=Path),
-    default=_NOTEBOOKS,
+    default=NOTEBOOKS,
     hidden=True,
 )
 def build(lessons: tuple[str, ...], execute: bool, check: bool, notebooks: Path) -> None:

@@ -1,6 +1,6 @@
 """THIS course, as the instructor's side reads it: what it asks, hands out, and gives points for.
 
-All of it comes from the built notebooks.
+All of it comes from the built notebooks and course.toml.
 """
 
 import ast
@@ -73,14 +73,12 @@ class Course:
     Attributes:
         questions: the answer cells, in the lessons' order.
         handed_out: {cell id: source} of all other cells.
-        statements: what the code cells handed out do, statement by statement, as `ast.dump` has it.
         experiments: {experiment: points} of lesson 4's check cells, such as {"a": 2.0}.
         titles: {lesson: its heading}, such as {"02_gram": "2 · The Gram matrix"}.
     """
 
     questions: tuple[Question, ...]
     handed_out: Mapping[str, str]
-    statements: frozenset[str]
     experiments: Mapping[str, float]
     titles: Mapping[str, str]
 
@@ -135,8 +133,7 @@ def this_course(notebooks: Path = NOTEBOOKS) -> Course:
             if name.startswith(EXPERIMENT) and cell["id"] in points and not solution:
                 experiments[name.removeprefix(EXPERIMENT)] = float(points[cell["id"]])
             before = source
-    statements = frozenset(s for source in handed_out.values() for s in _statements(source))
-    return Course(tuple(questions), handed_out, statements, experiments, titles)
+    return Course(tuple(questions), handed_out, experiments, titles)
 
 
 @functools.lru_cache(maxsize=4)
@@ -146,10 +143,10 @@ def lesson_names(notebooks: Path = NOTEBOOKS) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=1)
-def pictures_handed_out(folder: Path = _ROOT / "images") -> Mapping[str, str]:
+def pictures_handed_out() -> Mapping[str, str]:
     """{file name: SHA-256} of the pictures that come with the kit; everybody has them."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGES)
-    return {path.name: file_sha256(path) for path in paths}
+    files = sorted((_ROOT / "images").rglob("*"))
+    return {path.name: file_sha256(path) for path in files if path.suffix.lower() in IMAGES}
 
 
 def loss_history_asked() -> bool:
@@ -219,13 +216,6 @@ def _defined(stub: str) -> Iterator[str]:
             yield node.name
         elif isinstance(node, ast.Assign):
             yield from (target.id for target in node.targets if isinstance(target, ast.Name))
-
-
-def _statements(source: str) -> Iterator[str]:
-    try:
-        yield from map(ast.dump, ast.parse(source).body)
-    except SyntaxError:  # a text, or a cell with a magic
-        return
 
 
 def _cells(path: Path) -> list[dict[str, Any]]:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from coursekit.collect.layouts import Handin
 from coursekit.grade.grader import Grader
-from coursekit.grade.libraries import missing_libraries
 from coursekit.grade.worker import graded
 from coursekit.reading import Reader
 from coursekit.report.rules import apply_rules, read_rules
@@ -51,7 +50,7 @@ def main(root: Path) -> int:
         write_text(results, json.dumps({"score": 0, "output": said, "output_format": "text"}))
         return 0
     with Grader(allow_weaker_sandbox=True, hidden=hidden) as grader:
-        for line in missing_libraries(grader.sandbox) if not grader.trouble else ():
+        for line in grader.missing_libraries():
             print(line)
         grade = apply_rules(graded(grader, submission), rules)  # Gradescope knows what is late
     try:

@@ -1,8 +1,8 @@
 """The front door: `pytest --nbval -p coursekit.plugin SUBMISSION.ipynb`.
 
-Each notebook named stands for a submission: it is rebuilt from the reference and run in the
-sandbox (see `grading`), never as it came, and there is a test for each TODO: of one lesson, if the
-file's name says which, else of all. Exit code 0 means full marks of everything that was given.
+Each notebook named stands for a submission: its code is run in the sandbox (see `grade.grader`),
+never the file as it came. There is a test for each TODO: of one lesson, if the file's name says
+which, else of all. Exit code 0 means full marks of everything that was given.
 
 Without `-p` this file does nothing. It is no entry point, so that a plain
 `pytest --nbval notebooks/reference` stays what it is.
@@ -20,7 +20,6 @@ from coursekit.collect.layouts import find_handins
 from coursekit.course import lesson_names
 from coursekit.grade.experiments import LESSON as EXPERIMENTS
 from coursekit.grade.grader import Grader
-from coursekit.grade.libraries import missing_libraries
 from coursekit.reading import Reader
 from coursekit.records import SINGLE, Grade, Outcome, Submission
 from coursekit.sandbox.places import REPOSITORY
@@ -73,7 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
         allow_weaker_sandbox=config.option.allow_weaker_sandbox,
         hidden=[path for arg in config.args if (path := Path(arg)).exists()],
     )
-    config.add_cleanup(lambda: grader.__exit__())
+    config.add_cleanup(grader.__exit__)
     if grader.trouble:
         raise pytest.UsageError(
             f"{grader.trouble} Or, for submissions that you trust: --unsafe-no-sandbox."
@@ -82,7 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say which libraries that students may use cannot be imported."""
-    return missing_libraries(config.stash[GRADER].sandbox)
+    return config.stash[GRADER].missing_libraries()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -91,7 +90,7 @@ def pytest_collect_file(
 ) -> Generator[None, list[Any], list[Any]]:
     """Instead of nbval's reading of the notebook, and of everything else there."""
     found = yield
-    if _is_notebook(file_path):
+    if file_path.suffix.lower() == ".ipynb":
         file = SubmissionFile.from_parent(parent, path=file_path)
         parent.config.stash[FILES].append(file)
         return [file]
@@ -123,10 +122,6 @@ def _not_full(config: pytest.Config) -> list[Path]:
     }
     lacking = [path for path in {*asked, *files} if path not in files or not files[path].full]
     return sorted(lacking) if files else sorted(asked) or given
-
-
-def _is_notebook(path: Path) -> bool:
-    return path.suffix.lower() == ".ipynb"
 
 
 def _is_handed_in(path: Path) -> bool:

@@ -15,8 +15,8 @@ class Status(StrEnum):
 
     Points are open where nobody knows them: "infrastructure" is the grader's own failure; of a
     hand-in that is "refused" nothing could be read, and a damaged archive of an honest student
-    costs nothing until a person decides. The last two are of written answers, which a person reads
-    and gives points for.
+    costs nothing until a person decides. The last two are of what a person reads and gives points
+    for.
 
     Attributes:
         mark: a character before it.
@@ -94,7 +94,8 @@ class Answer:
         lesson: such as "02_gram".
         grade_id: such as "gram_matrix".
         source: the student's.
-        found_by: "cell id", "grade_id", "name", or, for a text, "prompt".
+        found_by: "cell id", "grade_id", "name", or, for a text, "prompt"; "structure" in the single
+            exercise.
     """
 
     lesson: str
@@ -125,13 +126,11 @@ class Run:
     """A notebook that is run to be graded.
 
     Attributes:
-        name: its file's.
         wanted: TODOs that are judged by what it defines.
         cells: as far as they are needed.
         modules: {name: source} of Python files beside it that it imports.
     """
 
-    name: str
     wanted: tuple[str, ...]
     cells: tuple[Code, ...]
     modules: Mapping[str, str] = field(default_factory=dict)
@@ -200,7 +199,7 @@ class Outcome:
         lesson: such as "02_gram".
         grade_id: of the answer cell, such as "gram_matrix".
         status: what became of it.
-                points: earned; 0 where they are open.
+        points: earned; 0 where they are open.
         possible: what the TODO is worth.
         code: of the diagnosis that the student's own check gives; information, not proof.
         message: its text, in the student's hands: escape it.

@@ -24,13 +24,12 @@ from markupsafe import Markup
 from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
+from coursekit.build import ROOT, TEMPLATES
 from styletools._files import write_text
 from styletools.course.handin.html import templates_in
 from styletools.course.handin.markdown import formula, parser
 from styletools.errors import StyletoolsError
 
-ROOT_OF_BOOK = Path(__file__).resolve().parents[2]
-BOOK_TEMPLATES = Path(__file__).resolve().parent / "templates"
 LIGHT_CODE, DARK_CODE = "xcode", "github-dark"
 GUIDES = (
     "instructors", "teaching", "control", "trust", "privacy", "accessibility", "small", "paper",
@@ -64,12 +63,11 @@ class BookPage:
     sections: list[tuple[str, str, str]] = field(default_factory=list)
 
 
-def write_book(output: Path, root: Path = ROOT_OF_BOOK, student: bool = False) -> list[str]:
+def write_book(output: Path, student: bool = False) -> list[str]:
     """Write the book into a folder, new or its own; the names of its pages.
 
     Args:
         output: the folder.
-        root: of the course.
         student: the student's lessons without outputs and solutions, and no guide.
 
     Raises:
@@ -77,12 +75,12 @@ def write_book(output: Path, root: Path = ROOT_OF_BOOK, student: bool = False) -
     """
     if output.exists() and any(output.iterdir()) and not (output / "book.js").exists():
         raise BookError(f"{output} is not empty, and no book. Name a new folder.")
-    pages = [*_lessons(root, student), *([] if student else _guides(root)), _gallery(root)]
+    pages = [*_lessons(student), *([] if student else _guides()), _gallery()]
     pages.insert(0, _contents(pages, student))
     if output.exists():
         shutil.rmtree(output)
     (output / "images").mkdir(parents=True)
-    template = templates_in(BOOK_TEMPLATES).get_template("book.html")
+    template = templates_in(TEMPLATES).get_template("book.html")
     for place, page in enumerate(pages):
         page.body, page.sections = _with_ids(page.body)
         page.body = page.body.replace("<table", f"{WIDE}<table").replace(
@@ -94,13 +92,13 @@ def write_book(output: Path, root: Path = ROOT_OF_BOOK, student: bool = False) -
             after=pages[place + 1] if place + 1 < len(pages) else None,
         )  # fmt: skip
         write_text(output / page.name, text)
-    for picture in _pictures(root):
+    for picture in _pictures():
         shutil.copy(picture, output / "images" / picture.name)
     for name in ("demo.jpg", "studio.png", "paper_row.jpg", "control.jpg"):
-        if (root / "docs" / name).exists():
-            shutil.copy(root / "docs" / name, output / "images" / name)
+        if (ROOT / "docs" / name).exists():
+            shutil.copy(ROOT / "docs" / name, output / "images" / name)
     write_text(output / "book.css", _styles())
-    shutil.copy(BOOK_TEMPLATES / "book.js", output / "book.js")
+    shutil.copy(TEMPLATES / "book.js", output / "book.js")
     index = [
         {"page": page.name, "title": page.title, "id": name, "heading": heading, "text": text}
         for page in pages
@@ -110,8 +108,8 @@ def write_book(output: Path, root: Path = ROOT_OF_BOOK, student: bool = False) -
     return [page.name for page in pages]
 
 
-def _lessons(root: Path, student: bool) -> Iterator[BookPage]:
-    folder = root / "notebooks" / ("student" if student else "reference")
+def _lessons(student: bool) -> Iterator[BookPage]:
+    folder = ROOT / "notebooks" / ("student" if student else "reference")
     exporter = HTMLExporter(
         template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True
     )
@@ -131,27 +129,27 @@ def _lessons(root: Path, student: bool) -> Iterator[BookPage]:
         yield BookPage(f"{path.stem}.html", title, "Lessons", body)
 
 
-def _guides(root: Path) -> Iterator[BookPage]:
+def _guides() -> Iterator[BookPage]:
     for name in GUIDES:
-        path = root / "docs" / f"{name}.md"
+        path = ROOT / "docs" / f"{name}.md"
         if path.exists():
             body = _markdown_of_lessons(path.read_text("utf-8"))
             title = re.search(r"^# (.+)$", path.read_text("utf-8"), re.MULTILINE)
             yield BookPage(f"{name}.html", title[1] if title else name, "Guides", body)
 
 
-def _gallery(root: Path) -> BookPage:
+def _gallery() -> BookPage:
     figures = []
     for kind in KINDS_OF_PICTURES:
         figures.append(f"<h2>{kind.capitalize()} pictures</h2>\n<div class='gallery'>")
-        for path in sorted((root / "images" / kind).glob("*.jpg")):
+        for path in sorted((ROOT / "images" / kind).glob("*.jpg")):
             name = escape(path.stem.replace("_", " "))
             figures.append(
                 f'<figure><img src="images/{escape(path.name)}" alt="{kind} picture: {name}" '
                 f'loading="lazy"><figcaption>{name}</figcaption></figure>'
             )
         figures.append("</div>")
-    sources = _markdown_of_lessons((root / "images" / "SOURCES.md").read_text("utf-8"))
+    sources = _markdown_of_lessons((ROOT / "images" / "SOURCES.md").read_text("utf-8"))
     sources = sources.replace("<h1>", "<h2>").replace("</h1>", "</h2>")
     return BookPage(
         "gallery.html", "Gallery", "Pictures", "<h1>Gallery</h1>\n" + "\n".join(figures) + sources
@@ -172,9 +170,9 @@ def _contents(pages: list[BookPage], student: bool) -> BookPage:
     return BookPage("index.html", "Contents", "", body)
 
 
-def _pictures(root: Path) -> Iterator[Path]:
+def _pictures() -> Iterator[Path]:
     for kind in KINDS_OF_PICTURES:
-        yield from sorted((root / "images" / kind).glob("*.jpg"))
+        yield from sorted((ROOT / "images" / kind).glob("*.jpg"))
 
 
 def _markdown_of_lessons(text: str) -> str:
@@ -239,4 +237,4 @@ def _plain_text(html: str) -> str:
 def _styles() -> str:
     light = HtmlFormatter(style=LIGHT_CODE).get_style_defs(".highlight")
     dark = HtmlFormatter(style=DARK_CODE).get_style_defs(":root[data-theme=dark] .highlight")
-    return f"{(BOOK_TEMPLATES / 'book.css').read_text('utf-8')}\n{light}\n{dark}\n"
+    return f"{(TEMPLATES / 'book.css').read_text('utf-8')}\n{light}\n{dark}\n"

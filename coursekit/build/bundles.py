@@ -3,7 +3,8 @@
 import zipfile
 from pathlib import Path
 
-from coursekit.build.release import ROOT, TEMPLATES, course_date, course_files
+from coursekit.build import ROOT, TEMPLATES
+from coursekit.build.release import course_date, course_files
 from styletools._files import add_to_zip, atomic_path, write_text
 
 WORKFLOW = Path(".github") / "workflows"
@@ -25,21 +26,20 @@ def write_workflow(root: Path = ROOT) -> Path:
     return path
 
 
-def write_bundle(output: Path, root: Path = ROOT) -> list[str]:
+def write_bundle(output: Path) -> list[str]:
     """Write the ZIP file that Gradescope takes; the same course gives the same bytes.
 
     Args:
         output: the ZIP file; replaced, if it is there.
-        root: of the course.
 
     Returns:
         The names of the files in it. They hold the solutions.
     """
     files = {name: (TEMPLATES / source).read_bytes() for name, source in SCRIPTS.items()}
-    files |= {f"course/{name}": (root / name).read_bytes() for name in WHOLE}
-    for path in course_files(root):
-        files[f"course/{path.relative_to(root).as_posix()}"] = path.read_bytes()
-    date = course_date(root)
+    files |= {f"course/{name}": (ROOT / name).read_bytes() for name in WHOLE}
+    for path in course_files(ROOT):
+        files[f"course/{path.relative_to(ROOT).as_posix()}"] = path.read_bytes()
+    date = course_date(ROOT)
     with atomic_path(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, content in sorted(files.items()):
             add_to_zip(archive, name, content, date, executable=name in SCRIPTS)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from coursekit.build import TEMPLATES
 from styletools.errors import StyletoolsError
 
-TEMPLATES_OF_LINKS = Path(__file__).resolve().parent / "templates"
 REPOSITORY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
 HUB = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?(/[\w.~/-]*)?")
 README_PLACE = "## Install, once"
@@ -46,9 +46,7 @@ class LinkError(StyletoolsError, ValueError):
     """A repository or a hub that cannot be linked to."""
 
 
-def with_links(
-    files: dict[str, bytes], repository: str, branch: str = "main", hub: str = ""
-) -> dict[str, bytes]:
+def with_links(files: dict[str, bytes], repository: str, branch: str, hub: str) -> dict[str, bytes]:
     """The students' files, with links in the README and at the top of each notebook.
 
     Args:
@@ -78,7 +76,7 @@ def with_links(
     return linked
 
 
-def links_to(path: str, repository: str, branch: str = "main", hub: str = "") -> dict[str, str]:
+def links_to(path: str, repository: str, branch: str, hub: str) -> dict[str, str]:
     """{service: address} that opens a file of a repository; nbgitpuller's only with a hub."""
     place, where = quote(path), quote(branch, safe="")
     links = {
@@ -104,7 +102,7 @@ def environment_files(root: Path) -> dict[str, bytes]:
     if not lock.is_file():
         return {}
     names = {"Dockerfile": "Dockerfile", ".devcontainer/devcontainer.json": "devcontainer.json"}
-    files = {name: (TEMPLATES_OF_LINKS / source).read_bytes() for name, source in names.items()}
+    files = {name: (TEMPLATES / source).read_bytes() for name, source in names.items()}
     return {**files, "requirements.lock": lock.read_bytes()}
 
 

@@ -173,7 +173,7 @@ def student_version(reference: NotebookNode) -> NotebookNode:
 
 
 def run(notebook: NotebookNode, name: str) -> None:
-    """Execute in place, in an empty folder, with the small backbone; failing checks raise.
+    """Execute in place, in an empty folder, with VGG19's own weights; failing checks raise.
 
     Raises:
         BuildError: a cell raises or writes to stderr, or an output holds a path of this machine.
@@ -209,18 +209,16 @@ def keep_outputs(notebook: NotebookNode, old: NotebookNode) -> None:
             cell.outputs, cell.execution_count = before.outputs, before.execution_count
 
 
-def solution_lines(reference: NotebookNode) -> set[str]:
-    """Every line that stands in a solution, stripped; a student build must hold none of them."""
+def solution_lines(reference: NotebookNode, outside: bool = False) -> set[str]:
+    """Every line that stands in a solution, or outside of one, stripped."""
     lines: set[str] = set()
     for cell in reference.cells:
         inside = False
-        for line in cell.source.split("\n"):
-            if "END SOLUTION" in line:
-                inside = False
-            if inside and line.strip():
-                lines.add(line.strip())
-            if "BEGIN SOLUTION" in line:
-                inside = True
+        for line in map(str.strip, cell.source.split("\n")):
+            if "BEGIN SOLUTION" in line or "END SOLUTION" in line:
+                inside = "BEGIN SOLUTION" in line
+            elif line and inside is not outside:
+                lines.add(line)
     return lines
 
 
@@ -331,7 +329,7 @@ def _check_outputs(where: str, outputs: list[NotebookNode], folder: str) -> None
     for output in outputs:
         if output.get("name") == "stderr":
             raise BuildError(f"{where} writes to stderr:\n{output.text}")
-        text = json.dumps({k: v for k, v in output.items()}, ensure_ascii=False)
+        text = json.dumps(output, ensure_ascii=False)
         for path in (folder, str(Path.cwd()), str(Path.home()), sys.prefix):
             if len(path) > 3 and f"{path}/" in text:
                 raise BuildError(f"{where}: its output holds the path {path} of this machine.")

@@ -5,7 +5,6 @@ LICENSE, a GitHub workflow that runs the visible checks, and what a container ne
 lessons, references, coursekit, tests.
 """
 
-import contextlib
 import json
 import os
 import re
@@ -19,13 +18,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from coursekit.build import ROOT, TEMPLATES
 from coursekit.build import lesson as build
 from coursekit.build.environments import environment_files, with_links
 from styletools._files import add_to_zip, atomic_path
 from styletools.errors import StyletoolsError
 
-ROOT = Path(__file__).resolve().parents[2]
-TEMPLATES = Path(__file__).resolve().parent / "templates"
 FOLDER = "style-transfer"  # what the ZIP file unpacks to
 PACKAGE = {".py", ".pyi", ".typed", ".safetensors", ".toml", ".js", ".css", ".j2", ".typ"}
 SETTINGS_FILE = "styletools/data/course.toml"
@@ -123,7 +121,7 @@ def student_course(text: str) -> str:
     )
 
 
-def course_files(root: Path = ROOT) -> Iterator[Path]:
+def course_files(root: Path) -> Iterator[Path]:
     """All of the course that grading needs, with the solutions."""
     for folder in ("coursekit", "styletools", "images", "notebooks"):
         yield from _files(root / folder)
@@ -149,7 +147,7 @@ def student_pyproject(text: str) -> str:
 def _refuse_solutions(path: Path, root: Path) -> None:
     """A last look: the build takes solutions out, and here nobody relies on it."""
     reference = build.read_lesson(root / "notebooks" / "lessons" / f"{path.stem}.py")
-    given = _lines_outside_solutions(reference.cells)
+    given = build.solution_lines(reference, outside=True)  # such as `import torch`
     secret = build.solution_lines(reference) - given
     cells = json.loads(path.read_bytes())["cells"]
     lines = {line.strip() for cell in cells for line in "".join(cell["source"]).split("\n")}
@@ -157,19 +155,6 @@ def _refuse_solutions(path: Path, root: Path) -> None:
         raise ReleaseError(f"{path.name} holds a line of a solution: {found[0]!r}. Build it again.")
     if any(cell.get("outputs") for cell in cells):
         raise ReleaseError(f"{path.name} holds outputs. Build it again: python -m coursekit build.")
-
-
-def _lines_outside_solutions(cells: list[build.NotebookNode]) -> set[str]:
-    """What stands in the handed-out part too, such as `import torch`."""
-    lines: set[str] = set()
-    for cell in cells:
-        inside = False
-        for line in cell.source.split("\n"):
-            inside = inside or "BEGIN SOLUTION" in line
-            if not inside:
-                lines.add(line.strip())
-            inside = inside and "END SOLUTION" not in line
-    return lines
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -188,7 +173,7 @@ def course_date(root: Path) -> time.struct_time:
     seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
     if not seconds.isdecimal() and (root / ".git").exists():
         command = ["git", "-C", str(root), "log", "-1", "--format=%ct"]
-        with contextlib.suppress(OSError):  # no git
+        with suppress(OSError):  # no git
             seconds = subprocess.run(command, capture_output=True, text=True).stdout.strip()
     if not seconds.isdecimal():
         seconds = str(int(max(path.stat().st_mtime for path in course_files(root))))

@@ -3,9 +3,9 @@
     for submission in collect([Path("submissions")]):
         print(submission.student, submission.refused or len(submission.answers))
 
-What holds whatever a student does: saved outputs, tags, metadata and all files but notebooks are
-never looked at (of pictures, the hash); and a hand-in that cannot be read is refused alone, with
-the reason, while the others go on.
+What holds whatever a student does: saved outputs are never looked at; of files beside the notebooks
+only the Python modules that they import, the pictures and the runs; and a hand-in that cannot be
+read is refused alone, with the reason, while the others go on.
 """
 
 import re
@@ -29,37 +29,33 @@ from coursekit.collect.helpers import KIT
 from coursekit.collect.layouts import Handin, find_handins
 from coursekit.collect.one_notebook.find import find_single, notebook_of, single_answers
 from coursekit.collect.saved import MAX_SOURCES, Book, read_book
-from coursekit.course import Course, this_course
+from coursekit.course import this_course
 from coursekit.records import OneNotebook, Run, Submission
 
 SHOWN_FILES = 8
 
 
-def collect(
-    paths: Iterable[Path], layout: str = "auto", course: Course | None = None
-) -> Iterator[Submission]:
+def collect(paths: Iterable[Path]) -> Iterator[Submission]:
     """Read the submissions, one after the other, sorted by student.
 
     Args:
         paths: see `layouts.find_handins`.
-        layout: see there.
-        course: what was handed out; this course's own, if none is given.
 
     Raises:
         LayoutError: there is no submission.
     """
-    for handin in find_handins(paths, layout).handins:
-        yield read_submission(handin, course)
+    for handin in find_handins(paths).handins:
+        yield read_submission(handin)
 
 
-def read_submission(handin: Handin, course: Course | None = None) -> Submission:
+def read_submission(handin: Handin) -> Submission:
     """Read one student's files; whatever is wrong with them ends in `refused`."""
-    return submission_of(handin, read_material(handin.places), course)
+    return submission_of(handin, read_material(handin.places))
 
 
-def submission_of(handin: Handin, material: Material, course: Course | None = None) -> Submission:
+def submission_of(handin: Handin, material: Material) -> Submission:
     """The answers in what a student handed in, with the pictures and the runs."""
-    course = course or this_course()
+    course = this_course()
     refused = partial(Submission, handin.student, handin.paths[0], {}, handin.notes)
     try:
         if material.refused:

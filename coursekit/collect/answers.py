@@ -216,7 +216,7 @@ def _defines(question: Question, cell: Cell, functions_only: bool) -> bool:
     """Whether a cell defines what is wanted; text that happens to be such code counts too."""
     if not any(name in cell.source for name in question.names):
         return False
-    tree = parsed(plain_python(cell.source)[0])
+    tree = parsed(plain_python(cell.source))
     body = tree.body if tree else []
     if functions_only:
         body = [node for node in body if isinstance(node, ast.FunctionDef)]
@@ -228,7 +228,7 @@ def _worth(question: Question, source: str) -> int:
         return EMPTY
     if not question.names:
         return ANSWERED
-    tree = parsed(plain_python(source)[0])
+    tree = parsed(plain_python(source))
     bound = set(bound_names(tree.body)) if tree else set()
     return ANSWERED if set(question.names) & bound else BROKEN
 
@@ -289,7 +289,7 @@ def _runs(
         extra = {c.position for c in best.values() if c.book is book}
         cells = _cells(book, course, todos, extra)
         numbered = (replace(c, identity=f"run-{number}-{i}") for i, c in enumerate(cells))
-        yield Run(name, tuple(todos), tuple(numbered), book.modules)
+        yield Run(tuple(todos), tuple(numbered), book.modules)
 
 
 def _is_touched(book: Book, course: Course) -> bool:

@@ -207,7 +207,7 @@ def _read_place(path: Path, material: Material, name: str) -> None:
         raise SubmissionError(f"Cannot be read ({error.strerror or error}).") from None
 
 
-def _read_zip(file: BinaryIO, material: Material, prefix: str = "", nested: bool = False) -> None:
+def _read_zip(file: BinaryIO, material: Material, prefix: str, nested: bool = False) -> None:
     """Read a ZIP file and the ZIP files in it; those in these stay closed.
 
     Raises:

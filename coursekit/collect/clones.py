@@ -81,8 +81,7 @@ def list_repositories(owner: str, prefix: str) -> list[str]:
         raise CloneError(f"gh did not answer in {CLONE_SECONDS} s; try again.") from None
     if done.returncode:
         raise CloneError(f"gh repo list {owner}: {done.stderr.strip()[:500]}")
-    found = [repository["url"] for repository in json.loads(done.stdout)
-             if repository["name"].startswith(prefix)]  # fmt: skip
+    found = [one["url"] for one in json.loads(done.stdout) if one["name"].startswith(prefix)]
     if not found:
         raise CloneError(f"{owner} has no repository whose name begins with {prefix!r}.")
     return sorted(found)

@@ -1,32 +1,26 @@
-"""What an answer needs of the student's other cells: imports, functions and plain constants.
+"""What a loss of the single exercise needs of other cells: imports, functions, plain constants.
 
-An honest student may write a helper in a cell of its own, or import something there. It is taken
-along where the answer's names lead to it, and runs where the answer runs, under the same rules.
-Nothing is taken along that would run for long: no calls, but of a class or function without
-arguments that are computed.
+The student's own check runs them before the loss, so nothing is taken along that would run for
+long: no calls, but of a class or function without arguments that are computed.
 """
 
 import ast
 import builtins
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
 
 from coursekit.collect.magics import parsed, plain_python
-from coursekit.collect.saved import Book
+from coursekit.collect.saved import Book, code_cells
 
 KIT = "styletools"
 _BUILTINS = frozenset(dir(builtins))
 
 
-def helpers_for(
-    source: str, book: Book, answers: Set[str], given: Set[str]
-) -> tuple[str, tuple[str, ...]]:
+def helpers_for(source: str, book: Book) -> tuple[str, tuple[str, ...]]:
     """Find what an answer takes from elsewhere in its notebook.
 
     Args:
         source: the answer, as plain Python.
         book: the notebook it stands in.
-        answers: ids of cells that are answers themselves.
-        given: statements that were handed out (`ast.dump`); whatever they define is there.
 
     Returns:
         The helpers' code, in the notebook's order, and their names; both empty if none is needed.
@@ -36,7 +30,7 @@ def helpers_for(
         return "", ()
     known = {
         name: (order, node)
-        for order, node in enumerate(_helpers(book, source, answers, given))
+        for order, node in enumerate(_helpers(book))
         for name in bound_names([node])
     }
     own = set(bound_names(tree.body))
@@ -78,15 +72,10 @@ def used_names(node: ast.AST) -> set[str]:
     return read - _BUILTINS
 
 
-def _helpers(book: Book, source: str, answers: Set[str], given: Set[str]) -> Iterator[ast.stmt]:
-    for cell in book.cells:
-        if cell.kind != "code" or answers & set(cell.ids):
-            continue
-        plain = plain_python(cell.source)[0]
-        tree = parsed(plain) if plain != source else None
-        for node in tree.body if tree else ():
-            if _is_helper(node) and ast.dump(node) not in given:
-                yield node
+def _helpers(book: Book) -> Iterator[ast.stmt]:
+    for _, cell in code_cells(book):
+        tree = parsed(plain_python(cell.source))
+        yield from filter(_is_helper, tree.body if tree else ())
 
 
 def _is_helper(node: ast.stmt) -> bool:

@@ -257,8 +257,8 @@ def _gradescope(folder: Path) -> tuple[list[Handin], list[str]]:
     for entry in entries:
         name = names.get(entry.name, "")
         said = () if name else (f"{GRADESCOPE} has no name for it; the folder's name is taken.",)
-        handin = Handin(_name(name or entry.name), (entry,), _name(entry.name), said)
-        handins.append(replace(handin, submitted=str(times.get(entry.name) or "")))
+        student, when = _name(name or entry.name), str(times.get(entry.name) or "")
+        handins.append(Handin(student, (entry,), _name(entry.name), said, submitted=when))
     return handins, [line for line in skipped if GRADESCOPE not in line]
 
 
@@ -352,8 +352,8 @@ def _github(folder: Path) -> tuple[list[Handin], list[str]]:
     handins = []
     for entry in entries:
         login = entry.name.removeprefix(prefix) or entry.name
-        handin = Handin(_name(login), (entry,), _name(entry.name))
-        handins.append(replace(handin, submitted=dates.get(entry.name, "")))
+        when = dates.get(entry.name, "")
+        handins.append(Handin(_name(login), (entry,), _name(entry.name), submitted=when))
     return handins, skipped
 
 

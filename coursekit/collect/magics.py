@@ -1,47 +1,33 @@
-"""A notebook cell as plain Python: what only IPython, Colab or nbval understand is taken out.
+"""A notebook cell as plain Python: what only IPython or Colab understand is taken out.
 
 The lines keep their numbers (but for a `%%` line, which goes), so that an error's line is found.
 """
 
 import ast
 import functools
-import io
 import re
 import tokenize
 import warnings
-from collections.abc import Iterator
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-TIMED = {"time", "timeit", "capture", "prun"}  # magics around code that is the student's own
-CONTROL = re.compile(r"#\s*(NBVAL_\w+|PYTEST_VALIDATE_\w+)", re.IGNORECASE)
+from coursekit.inside.cells import MAGIC, MOST_MAGICS, RUNS_ITS_CODE
+
 FENCE = re.compile(r"^\s*```\w*\n(.*?)\n?```\s*$", re.DOTALL)
 COLAB = "google.colab"
 DEEPEST = 5  # magics within magics
 MAX_TRANSFORMED = 10_000  # characters of a cell: IPython's reader starts anew at each magic
-MAX_MAGICS = 60
-MAGIC_LINE = re.compile(r"^[ \t]*[%!?]|=[ \t]*[%!]|\?[ \t]*$", re.MULTILINE)
 
 _Place = tuple[int, int]  # start and end, in characters
 Edit = tuple[_Place, str]
 
 
 @functools.lru_cache(maxsize=2048)
-def plain_python(source: str) -> tuple[str, tuple[str, ...]]:
-    """Take out magics, shell lines, Colab's own calls and nbval's comments.
-
-    Args:
-        source: of a cell, as the student left it.
-
-    Returns:
-        The code, and what was taken out. Code that is no Python is returned as it is.
-    """
+def plain_python(source: str) -> str:
+    """A cell without magics, shell lines and Colab's own calls; what is no Python stays."""
     if fenced := FENCE.match(source):  # a code cell that was made text
         source = fenced[1]
-    removed: list[str] = []
-    source = _without_magics(source, removed)
-    source = _without_colab(source, removed)
-    return _without_control(source, removed), tuple(removed)
+    return _without_colab(_without_magics(source))
 
 
 def parsed(source: str) -> ast.Module | None:
@@ -54,7 +40,7 @@ def parsed(source: str) -> ast.Module | None:
         return None
 
 
-def _without_magics(source: str, removed: list[str], depth: int = 0) -> str:
+def _without_magics(source: str, depth: int = 0) -> str:
     tree = parsed(source)
     if tree is None and depth < DEEPEST:
         changed = _transformed(source)
@@ -69,10 +55,8 @@ def _without_magics(source: str, removed: list[str], depth: int = 0) -> str:
         magic = _magic(node)
         if magic is not None and isinstance(node, ast.Call):
             kind, name, code = magic
-            removed.append(f"{kind}{name}")
-            statement = id(node) in alone
-            code = _without_magics(code, removed, depth + 1) if name in TIMED else ""
-            if kind != "%%" and not statement:
+            code = _without_magics(code, depth + 1) if name in RUNS_ITS_CODE else ""
+            if kind != "%%" and id(node) not in alone:
                 code = f"({code})" if code.strip() else "None"
             edits.append((place(node), code if _fits(code) else "pass"))
     return _edited(source, edits)
@@ -80,7 +64,7 @@ def _without_magics(source: str, removed: list[str], depth: int = 0) -> str:
 
 def _transformed(source: str) -> str:
     """IPython's own reading: magics and shell lines become calls of `get_ipython()`."""
-    if len(source) > MAX_TRANSFORMED or len(MAGIC_LINE.findall(source)) > MAX_MAGICS:
+    if len(source) > MAX_TRANSFORMED or len(MAGIC.findall(source)) > MOST_MAGICS:
         return source
     try:
         with warnings.catch_warnings():
@@ -103,7 +87,7 @@ def _magic(node: ast.AST) -> tuple[str, str, str] | None:
             if method == "run_line_magic":
                 return "%", given[0], given[1]
             if method in ("system", "getoutput", "getoutput_original"):
-                return "!", given[0].strip().split(" ")[0], ""
+                return "!", "", ""
     return None
 
 
@@ -113,7 +97,7 @@ def _fits(code: str) -> bool:
     return tree is not None and bool(tree.body)
 
 
-def _without_colab(source: str, removed: list[str]) -> str:
+def _without_colab(source: str) -> str:
     """Without imports from `google.colab` and the statements that call what they bring."""
     tree = parsed(source)
     if tree is None or not ("colab" in source or "drive.mount" in source):
@@ -135,32 +119,7 @@ def _without_colab(source: str, removed: list[str]) -> str:
                 root = root.value
             if isinstance(root, ast.Name) and root.id in names and root is not node.value.func:
                 edits.append((place(node), "pass"))
-                removed.append(ast.unparse(node.value.func))
-    removed += [COLAB] if edits and COLAB not in removed else []
     return _edited(source, edits)
-
-
-def _without_control(source: str, removed: list[str]) -> str:
-    """Without the comments that tell nbval to skip a cell or to ignore what it prints."""
-    if not CONTROL.search(source):
-        return source
-    lines = source.split("\n")
-    for row, column, text in _comments(source):
-        if CONTROL.search(text):
-            lines[row - 1] = lines[row - 1][:column] + "#"
-            removed.append(text[:40])
-    return "\n".join(lines)
-
-
-def _comments(source: str) -> Iterator[tuple[int, int, str]]:
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(source).readline):
-            if token.type == tokenize.COMMENT:
-                yield *token.start, token.string
-    except (tokenize.TokenError, SyntaxError):
-        for row, line in enumerate(source.split("\n"), start=1):
-            if found := CONTROL.search(line):
-                yield row, found.start(), found[0]
 
 
 class _Places:

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from coursekit.collect.names import one_line
 from coursekit.course import course_digest
 from coursekit.grade.grader import Grader
-from coursekit.grade.libraries import missing_libraries
 from coursekit.grade.pictures import MAX_BYTES
 from coursekit.grade.rebuild import read_todos
-from coursekit.grade.worker import MEMORY, Workers, not_graded, settings_of
+from coursekit.grade.worker import Workers, not_graded, settings_of
 from coursekit.records import Grade, Submission
+from coursekit.sandbox.memory import MEMORY
 from styletools.lab.dask import LOOK_SECONDS, ClusterError, check_scheduler, machine
 
 if TYPE_CHECKING:
@@ -280,7 +280,7 @@ def _sent(name: str) -> Callable[..., Any]:
 
 
 def introduce(settings: bytes) -> dict[str, Any]:
-    """What a worker says of itself; see `Place`."""
+    """What a worker says of itself; see `_Place`."""
     from dask.system import CPU_COUNT
     from distributed import get_worker
 
@@ -290,8 +290,7 @@ def introduce(settings: bytes) -> dict[str, Any]:
     said = {"course": course_digest(folders=("",)), "trouble": "", "room": room, "cores": CPU_COUNT}
     try:
         with Grader(**pickle.loads(settings)) as grader:
-            lacks = [] if grader.trouble else missing_libraries(grader.sandbox)
-            return {**said, "trouble": grader.trouble, "lacks": lacks}
+            return {**said, "trouble": grader.trouble, "lacks": grader.missing_libraries()}
     except Exception as error:
         return {**said, "trouble": f"{type(error).__name__}: {error}"}
 

@@ -185,7 +185,7 @@ def _source(record: Record, role: str, submission: Submission, size: Size) -> Pa
     own = best_match(told, submission.pictures)
     ours = next((path for path in bundled(role).values() if path.name == name), None)
     if ours and own and min(size) >= MIN_SIDE and size[0] * size[1] <= _MAX_PIXELS:
-        same = _hash(ours, size) == record.text(f"{role}_sha256")
+        same = picture_sha256(_kit_picture(ours, size)) == record.text(f"{role}_sha256")
         return ours if same else own
     return ours or own
 
@@ -193,10 +193,6 @@ def _source(record: Record, role: str, submission: Submission, size: Size) -> Pa
 @functools.lru_cache(maxsize=8)
 def _kit_picture(path: Path, size: Size) -> Tensor:
     return load_image(path, size=(size[1], size[0]))
-
-
-def _hash(path: Path, size: Size) -> str:
-    return picture_sha256(_kit_picture(path, size))
 
 
 def _png_size(data: bytes) -> Size:

@@ -23,14 +23,9 @@ from coursekit.course import NOTEBOOKS, Question, course_digest, pictures_handed
 from coursekit.grade import diagnosis, single
 from coursekit.grade import pictures as ownpictures
 from coursekit.grade.kits import write_kernel_kit, write_whole_kit
+from coursekit.grade.libraries import missing_libraries
 from coursekit.grade.nbval import CellResult, Seconds, run_notebook
-from coursekit.grade.rebuild import (
-    Reference,
-    is_stub,
-    read_todos,
-    rebuild_runs,
-    verdict_id,
-)
+from coursekit.grade.rebuild import Reference, is_stub, read_todos, rebuild_runs, verdict_id
 from coursekit.inside import verdicts
 from coursekit.records import SINGLE, Grade, OneNotebook, Outcome, Run, Status, Submission
 from coursekit.sandbox import WORK, Plain, Sandbox, choose
@@ -56,7 +51,7 @@ class Judged:
         extra: the result of the part that shows a deliberate extension, if there is one.
         report: what the kernel reports of names, if the TODO asks for it.
         started: whether the kernel got ready for it.
-        others: results of the answer's other cells.
+        others: results of cells that were left out, in which it may have stood.
         later: it is not what stood where the check stands.
     """
 
@@ -135,6 +130,10 @@ class Grader:
     def __exit__(self, *_: object) -> None:
         self._kits.close()
 
+    def missing_libraries(self) -> list[str]:
+        """See `libraries.missing_libraries`; none where no answer can be run anyway."""
+        return [] if self.trouble else missing_libraries(self.sandbox)
+
     def grade(self, submission: Submission, lesson: str = "") -> Grade:
         """Grade one submission. What goes wrong here is "infrastructure", never a zero.
 
@@ -145,9 +144,9 @@ class Grader:
         """
         todos = self.todos_of(SINGLE if submission.single else lesson)
         if self.trouble:
-            outcomes = [self.unknown(todo, self.trouble) for todo in todos]
+            outcomes = [unknown(todo, self.trouble) for todo in todos]
         elif submission.refused:
-            outcomes = [self.unknown(todo, submission.refused, Status.REFUSED) for todo in todos]
+            outcomes = [unknown(todo, submission.refused, Status.REFUSED) for todo in todos]
         elif submission.notebook is not None:
             outcomes = self._single(submission, submission.notebook, todos)
         else:
@@ -174,11 +173,11 @@ class Grader:
             and not is_stub(answer.source, todo.stub)
         }
         if not attempted:
-            return [self._nothing(todo) for todo in todos]
+            return [_nothing(todo) for todo in todos]
         try:
             found = single.judge(notebook, self.sandbox.furnished(self._folder / "kernel"))
         except single.LostError as error:
-            return [self.unknown(todo, str(error)) for todo in todos]
+            return [unknown(todo, str(error)) for todo in todos]
         wrong = [one for name, one in attempted.items() if found[name].share < 1]
         told: dict[str, diagnosis.Told] = {}
         if wrong and self.diagnosed:
@@ -213,7 +212,7 @@ class Grader:
             for todo in todos:
                 name = todo.name
                 if name not in judged or (name in stubs and _defines_nothing(judged[name])):
-                    outcomes.append(self._nothing(todo))
+                    outcomes.append(_nothing(todo))
                     continue
                 one = self._outcome(todo, judged[name], told.get(name), submission, pictures)
                 outcomes.append(one)
@@ -227,7 +226,8 @@ class Grader:
         final: dict[str, Judged] = {}
         skipped: dict[str, CellResult] = {}
         later: dict[str, int] = {}
-        results = self._run_notebooks(runs, _all_of(runs), (), sandbox)
+        asked = {name: (0,) for run in runs for name in run.wanted}  # where its check stands
+        results = self._run_notebooks(runs, asked, (), sandbox)
         for run in runs:
             found = {name: self._judged(name, results) for name in run.wanted}
             if results["setup"].passed and not any(one.lost for one in found.values()):
@@ -310,21 +310,18 @@ class Grader:
     ) -> dict[str, CellResult]:
         with self._lock:
             drawn = {name: self._reference.draw(name) for name in asked}
-        notebook = rebuild_runs(runs, asked, self.todos, drawn, skipped)
+        notebook = rebuild_runs(runs, asked, drawn, skipped)
         return run_notebook(notebook, sandbox, self.seconds)
 
     def _judged(self, name: str, results: Mapping[str, CellResult], which: int = 0) -> Judged:
         parts = verdicts.PARTS.get(name, {})
         cells = {part: results[verdict_id(name, part, which)] for part in parts}
         extra = verdicts.DIFFERENT.get(name)
-        needed = [f"{one}-reference" for one in verdicts.NEEDS.get(name, ())]
-        others = [results[key] for key in (*needed, f"{name}-answer") if key in results]
         return Judged(
             parts={part: result for part, result in cells.items() if part != extra},
             extra=cells.get(extra) if extra else None,
             report=_shown(name, results),
             started=results["setup"].passed,
-            others=tuple(others),
         )
 
     def _diagnoses(
@@ -351,10 +348,10 @@ class Grader:
         pictures: Mapping[str, Path],
     ) -> Outcome:
         if not one.started:
-            return self.unknown(todo, UNSTARTED)
+            return unknown(todo, UNSTARTED)
         if one.report is not None and not one.lost:
             return self._chosen_pictures(todo, one.report, submission, pictures)
-        status, message = status_of(todo.name, one)
+        status, message = status_of(one)
         points = earned(todo, one, status)
         code = ""
         if told is not None and status in (Status.WRONG, Status.RAISED):
@@ -402,17 +399,17 @@ class Grader:
         code = "passed" if status is Status.PASSED else ""
         return Outcome(todo.lesson, todo.name, status, points, todo.points, code, message)
 
-    def unknown(
-        self, todo: Question, message: str, status: Status = Status.INFRASTRUCTURE
-    ) -> Outcome:
-        """What is said of a TODO whose points nobody knows: grading itself failed, as a rule."""
-        return Outcome(todo.lesson, todo.name, status, 0.0, todo.points, "", message)
 
-    def _nothing(self, todo: Question) -> Outcome:
-        return self.unknown(todo, single.AS_HANDED_OUT, Status.NOT_ATTEMPTED)
+def unknown(todo: Question, message: str, status: Status = Status.INFRASTRUCTURE) -> Outcome:
+    """What is said of a TODO whose points nobody knows: grading itself failed, as a rule."""
+    return Outcome(todo.lesson, todo.name, status, 0.0, todo.points, "", message)
 
 
-def status_of(name: str, one: Judged) -> tuple[Status, str]:
+def _nothing(todo: Question) -> Outcome:
+    return unknown(todo, single.AS_HANDED_OUT, Status.NOT_ATTEMPTED)
+
+
+def status_of(one: Judged) -> tuple[Status, str]:
     """What became of an answer, and what to say of it."""
     if one.full:
         return Status.PASSED, ""
@@ -461,7 +458,7 @@ def _of(runs: Iterable[Run], names: Collection[str]) -> list[Run]:
 
 def _claimed(results: Mapping[str, CellResult]) -> dict[str, int]:
     """How many later values each name had, as the kernel says: they are judged all the same."""
-    return {str(n): int(count) for told in _told(results) for n, count in told["later"].items()}
+    return {name: count for told in _told(results) for name, count in told["later"].items()}
 
 
 def _shown(name: str, results: Mapping[str, CellResult]) -> CellResult | None:
@@ -469,8 +466,6 @@ def _shown(name: str, results: Mapping[str, CellResult]) -> CellResult | None:
     wanted = verdicts.REPORTED.get(name)
     if not wanted:
         return None
-    if (old := results.get(f"{name}-report")) is not None:
-        return old
     for told in _told(results):
         if {*wanted} <= {*told["shown"]}:
             return CellResult(True, "", json.dumps(told["shown"]))
@@ -485,11 +480,6 @@ def _told(results: Mapping[str, CellResult]) -> Iterator[dict[str, Any]]:
                 told = json.loads(cell.printed.strip().splitlines()[-1])
                 later = {str(n): max(0, int(count)) for n, count in told["later"].items()}
                 yield {"later": later, "shown": dict(told["shown"])}
-
-
-def _all_of(runs: Iterable[Run]) -> dict[str, Sequence[int]]:
-    """All that is wanted, where its check stands."""
-    return {name: (0,) for run in runs for name in run.wanted}
 
 
 def _with_lost(one: Judged, name: str, run: Run, skipped: Mapping[str, CellResult]) -> Judged:

@@ -1,8 +1,8 @@
 """What lies on Python's path in the sandbox: the blank kit for verdicts, the whole one for checks.
 
-In the blank kit (`inside/blank_kit`) pictures can be opened; figures and the like say nothing; the
-losses, the mapping and the checks raise when they are used, and the call is noted. Their code is
-not in it at all.
+In the blank kit (`inside/blank_kit`) pictures can be opened; figures, checks and the like say
+nothing; the losses and the mapping raise when they are used. What an answer calls of them while it
+is asked is noted. Their code is not in it at all.
 """
 
 import shutil

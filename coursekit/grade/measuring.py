@@ -59,8 +59,8 @@ class Bench:
             StyletoolsError: they cannot be measured: the network does not have these layers.
         """
         network = (net.sha256, config.pooling, config.has_normalised_filters)
-        key = (id(content), id(style), *network, config.convention,
-               config.content_layers, *config.style_weights)  # fmt: skip
+        terms = (config.convention, config.content_layers, *config.style_weights)
+        key = (id(content), id(style), *network, *terms)
         with torch.inference_mode():
             if key not in self._objectives:
                 model = network_for(net, config, torch.device("cpu"), "float32")

@@ -1,4 +1,4 @@
-"""Runs a rebuilt notebook: `pytest --nbval`, unmodified, with the kernel in a sandbox."""
+"""Runs the notebook that is graded: `pytest --nbval`, unmodified, its kernel in a sandbox."""
 
 import contextlib
 import json
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,10 +63,7 @@ class CellResult:
 
 
 def run_notebook(
-    notebook: NotebookNode,
-    sandbox: Sandbox,
-    seconds: Seconds = Seconds(),
-    memory: int = 4 << 30,
+    notebook: NotebookNode, sandbox: Sandbox, seconds: Seconds = Seconds()
 ) -> dict[str, CellResult]:
     """Run it, in a folder of its own.
 
@@ -74,14 +71,13 @@ def run_notebook(
         notebook: with the expected outputs.
         sandbox: for its kernel.
         seconds: time limits.
-        memory: bytes that the kernel and all it starts may take together.
 
     Returns:
         {cell id: result}, of all its cells; "not reached" where pytest got to no verdict.
     """
     found: dict[str, CellResult] = {}
     with sandbox, _folder(notebook, sandbox) as folder:
-        command = sandbox.offline(_pytest(folder, seconds, memory))
+        command = sandbox.offline(_pytest(folder, seconds))
         _wait(command, folder, seconds)
         for line in read_record(folder / RECORD):
             identity = str(line.pop("cell"))
@@ -112,18 +108,18 @@ def _folder(notebook: NotebookNode, sandbox: Sandbox) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _pytest(folder: Path, seconds: Seconds, memory: int) -> list[str]:
+def _pytest(folder: Path, seconds: Seconds) -> list[str]:
     options = ["--nbval", "--nbval-kernel-name", _KERNEL, "--runxfail", "--noconftest"]
     options += ["--nbval-kernel-startup-timeout", str(seconds.start)]
     options += ["--first-cell-timeout", str(seconds.start)]
     options += ["--nbval-cell-timeout", str(seconds.cell), "--color", "no", "-q", "--tb", "no"]
     options += ["-c", str(folder / "pytest.ini"), "--rootdir", str(folder)]
     options += ["-p", "coursekit.grade.recorder", "-p", "nbval.plugin", "-p", "no:cacheprovider"]
-    options += ["--record", str(folder / RECORD), "--kernel-memory", str(memory)]
+    options += ["--record", str(folder / RECORD)]
     return [sys.executable, "-m", "pytest", *options, str(folder / "rebuilt.ipynb")]
 
 
-def _environment(folder: Path) -> Mapping[str, str]:
+def _environment(folder: Path) -> dict[str, str]:
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
         "JUPYTER_PATH": str(folder / "data"),
@@ -139,7 +135,7 @@ def _wait(command: Sequence[str], folder: Path, seconds: Seconds) -> None:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=dict(_environment(folder)),
+            env=_environment(folder),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

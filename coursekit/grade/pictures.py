@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from coursekit.collect.archive import PICTURES as SUFFIXES
 from coursekit.grade.pixels import Picture, decode
 from coursekit.sandbox import Sandbox
 from styletools._rgb import open_picture, to_rgb
@@ -35,8 +36,6 @@ def unpack_pictures(files: Mapping[str, bytes], folder: Path) -> dict[str, Path]
         {name in the submission: file}; of very many, or very large ones, the first, and those of
         folders with few.
     """
-    from coursekit.collect.archive import PICTURES as SUFFIXES
-
     copies: dict[str, Path] = {}
     left = MAX_BYTES
     beside = Counter(PurePosixPath(name).parent for name in files)

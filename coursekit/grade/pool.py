@@ -1,6 +1,6 @@
 """Many students' submissions → their grades, several at the same time, with resume.
 
-On this machine each is graded by one of several processes; on others, see `cluster`. A submission
+On this machine each is graded by one of several processes; on others, see `dask`. A submission
 that ends its process, or a worker of the cluster, stops no other.
 """
 
@@ -20,10 +20,10 @@ import psutil
 from coursekit.collect.names import file_name
 from coursekit.grade.dask import Cluster
 from coursekit.grade.grader import Grader
-from coursekit.grade.libraries import missing_libraries
-from coursekit.grade.worker import MEMORY, Workers, graded, settings_of
+from coursekit.grade.worker import Workers, graded, settings_of
 from coursekit.records import Grade, Status, Submission
 from coursekit.sandbox import SandboxError
+from coursekit.sandbox.memory import MEMORY
 from styletools._files import write_text
 from styletools.backbones import torchvision_file
 
@@ -112,7 +112,7 @@ def grade_all(
         if ours.trouble and client is None:
             remedy = "Or, for submissions that you trust: --unsafe-no-sandbox."
             raise SandboxError(f"{ours.trouble} {remedy}")
-        for line in missing_libraries(ours.sandbox) if client is None else ():
+        for line in ours.missing_libraries() if client is None else ():
             say(line)
         weights = torchvision_file().exists()  # runs on them count once they are here
         course = f"{ours.digest} {ours.sandbox.name} {weights}"

@@ -1,8 +1,8 @@
 """The notebook that is graded: a student's code cells, and verdict cells behind them.
 
-Of the submission there is the source of its code cells, and nothing else. What the verdict cells
-must print is computed here, by the reference, at a seed drawn now, and stored as their output, so
-that nbval compares in pytest's process, out of the student's reach.
+Of the submission it holds the source of code cells and modules, and nothing else. What the verdict
+cells must print is computed here, by the reference, at a seed drawn now, and stored as their
+output, so that nbval compares in pytest's process, out of the student's reach.
 """
 
 import ast
@@ -27,11 +27,13 @@ from coursekit.inside import state, verdicts
 from coursekit.inside.cells import Cells
 from coursekit.records import Run
 from styletools import losses
+from styletools.config import STYLE_WEIGHTS
 from styletools.course.todos import TODOS
 
 MAX_DRAWS = 4_000
 SEED_BITS = 96
-_LIBRARIES = {"torch": torch, "nn": nn, "F": nn.functional, "np": np, "math": math}
+_IMPORTED: dict[str, Any] = {"torch": torch, "nn": nn, "F": nn.functional, "np": np, "math": math}
+_IMPORTED |= {"STYLE_WEIGHTS": STYLE_WEIGHTS}  # by lessons, for their references
 _KERNEL = {"kernelspec": {"name": "coursekit", "display_name": "coursekit", "language": "python"}}
 
 
@@ -39,15 +41,9 @@ _KERNEL = {"kernelspec": {"name": "coursekit", "display_name": "coursekit", "lan
 class _Verdict:
     """A verdict cell: what it shows, at which seed, and what it must print."""
 
-    todo: str
     part: str
     seed: int
     text: str
-
-    @property
-    def cell_id(self) -> str:
-        """Of its cell in the rebuilt notebook."""
-        return verdict_id(self.todo, self.part)
 
 
 def verdict_id(todo: str, part: str, which: int = 0) -> str:
@@ -72,18 +68,13 @@ class Reference:
     """The reference's answers, run in this process; computes what verdict cells must print."""
 
     def __init__(self, todos: Iterable[Question]) -> None:
-        from styletools import bundled, load_image
-        from styletools.config import STYLE_WEIGHTS
-
-        offers = {"STYLE_WEIGHTS": STYLE_WEIGHTS, "bundled": bundled, "load_image": load_image}
         state.spare_dynamo()
-        self.todos = {todo.name: todo for todo in todos}
         self.answers: dict[str, Any] = {}
-        for todo in self.todos.values():
+        for todo in todos:
             if todo.name not in verdicts.PARTS:
                 continue
             book = Cells()
-            book.names |= {**_LIBRARIES, **offers, **self.answers}
+            book.names |= {**_IMPORTED, **self.answers}
             failure = book.run(todo.reference, todo.name)
             if todo.name not in book.names:
                 raise CourseError(f"The reference of {todo.name} fails: {failure}.")
@@ -107,14 +98,13 @@ class Reference:
             seed = seeds()
             found = verdicts.verdict(name, part, self.answers[name], seed)
             if found.steady:
-                return _Verdict(name, part, seed, found.text)
+                return _Verdict(part, seed, found.text)
         raise CourseError(f"None of {MAX_DRAWS} seeds gives steady numbers: {name}, {part}.")
 
 
 def rebuild_runs(
     runs: Sequence[Run],
     asked: Mapping[str, Sequence[int]],
-    todos: Sequence[Question],
     verdicts_on: Mapping[str, Sequence[_Verdict]],
     skipped: Collection[str] = (),
 ) -> NotebookNode:
@@ -123,7 +113,6 @@ def rebuild_runs(
     Args:
         runs: the notebooks.
         asked: {TODO: which of the values of its name}; see `inside.lessons`.
-        todos: of the course, in order.
         verdicts_on: {TODO: its verdict cells}.
         skipped: ids of cells that are left out.
     """
@@ -142,7 +131,7 @@ def rebuild_runs(
     needed = [name for names in verdicts.NEEDS.values() for name in names]
     give(name for name in dict.fromkeys(needed) if name not in asked)
     for number, run in enumerate(runs):
-        wanted = [todo.name for todo in todos if todo.name in run.wanted and todo.name in asked]
+        wanted = [name for name in run.wanted if name in asked]
         if not wanted:
             continue
         cells.append(_code(f"open-{number}", f"desk.open({wanted!r}, {dict(run.modules)!r})"))
@@ -154,7 +143,7 @@ def rebuild_runs(
         for name in wanted:
             for which in asked[name]:
                 for one in verdicts_on.get(name, ()):
-                    call = f"desk.show({one.todo!r}, {one.part!r}, {one.seed}, {which})"
+                    call = f"desk.show({name!r}, {one.part!r}, {one.seed}, {which})"
                     cells.append(_code(verdict_id(name, one.part, which), call, one.text))
             give([name] if name in needed else [])
         cells.append(_code(f"report-{number}", "desk.report()"))

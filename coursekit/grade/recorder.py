@@ -1,4 +1,4 @@
-"""A plugin for the pytest that runs a rebuilt notebook: what became of each cell, as JSON lines.
+"""A plugin for the pytest that runs a graded notebook: what became of each cell, as JSON lines.
 
 It also watches the kernel while a cell runs. A kernel that ended, or that takes too much memory
 with all its processes, ends the wait, which nbval would go on with until the cell's time is up.
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from coursekit.sandbox.memory import LOOK_EVERY, memory_of
+from coursekit.sandbox.memory import LOOK_EVERY, MEMORY, memory_of
 
 SHOWN = 4_000  # characters of what a cell printed
 HOW = {"Cell outputs differ": "differs", "Timeout of": "timed out"}
@@ -29,9 +29,8 @@ class KernelLost(Exception):  # noqa: N818
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Where to write, and when to end a kernel."""
+    """Where to write, and how long to wait."""
     parser.addoption("--record", help="file that gets a line of JSON for each cell")
-    parser.addoption("--kernel-memory", type=int, help="bytes that all processes may take")
     parser.addoption("--first-cell-timeout", type=float, help="seconds for the first cell")
 
 
@@ -43,7 +42,7 @@ def pytest_runtest_call(item: Any) -> Generator[None, object, object]:
     if item is item.session.items[0]:
         option.nbval_cell_timeout = option.first_cell_timeout
     try:
-        with _watched(item.parent.kernel, option.kernel_memory):
+        with _watched(item.parent.kernel):
             return (yield)
     finally:
         option.nbval_cell_timeout = limit
@@ -68,7 +67,7 @@ def pytest_runtest_makereport(
 
 
 @contextlib.contextmanager
-def _watched(kernel: Any, memory: int) -> Iterator[None]:
+def _watched(kernel: Any) -> Iterator[None]:
     """Raise `KernelLost` in the main thread when the kernel is gone."""
 
     def look(*_: object) -> None:
@@ -78,7 +77,7 @@ def _watched(kernel: Any, memory: int) -> Iterator[None]:
             return
         if process.poll() is not None:
             raise KernelLost("died")
-        if max(memory_of(process.pid), memory_of(os.getpid(), alone=True)) > memory:
+        if max(memory_of(process.pid), memory_of(os.getpid(), alone=True)) > MEMORY:
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
             raise KernelLost("out of memory")
@@ -109,10 +108,8 @@ def _how(item: Any, raised: pytest.ExceptionInfo[BaseException] | None) -> str:
 
 def _printed(item: Any) -> str:
     """What the cell printed, or the text of its exception."""
-    texts = []
-    for output in getattr(item, "test_outputs", None) or ():
-        texts.append(str(output.get("text") or output.get("evalue") or ""))
-    return "".join(texts)[:SHOWN]
+    outputs = getattr(item, "test_outputs", None) or ()
+    return "".join(str(o.get("text") or o.get("evalue") or "") for o in outputs)[:SHOWN]
 
 
 def read_record(path: Path) -> list[dict[str, Any]]:

@@ -28,21 +28,19 @@ from coursekit.course import Question
 from coursekit.grade.diagnosis import Told
 from coursekit.grade.kits import INSIDE
 from coursekit.inside import doors
-from coursekit.inside.verdicts import LAYERS, OTHER_LAYERS, STYLE_LAYERS
+from coursekit.inside.verdicts import CONTENT_LAYER, LAYERS, OTHER_LAYERS, STYLE_LAYERS
 from coursekit.records import Answer, Code, OneNotebook, Outcome, Run, Status
 from coursekit.sandbox import Sandbox
-from coursekit.sandbox.memory import memory_of
+from coursekit.sandbox.memory import MEMORY, memory_of
 
 _TOLERANCE = 2e-4  # relative, of a gradient's norm, a value or a weight: float32 keeps to 2e-5
 SEEN, LATER = 20, 3  # evaluations of the first run that are looked at: the first, and later ones
 _DRAWN = (1, 2, 3, 5, 8)  # of a run under drawn weights
 CELL_SECONDS, ALL_SECONDS, START_SECONDS = 20.0, 40.0, 120.0
-_MEMORY = 4 << 30
 _TRIES = 2
 MOST_BYTES = 200_000_000  # that all runs of a notebook tell
 _MOST_LOOPS = 4  # of a notebook, that are judged until one is right
 INDEX = dict(zip(LAYERS, (0, 5, 10, 19, 21, 28), strict=True))
-CONTENT = "conv4_2"
 _HISTORY = 0.3  # of the points of `optimise`, where the exercise asks for it
 MAPPED, WHOLE = 0.18, 0.1  # of the points of `layers`: a layer; all, and nothing else
 WARM = (
@@ -52,6 +50,7 @@ WARM = (
     "torchvision.models",
     "torchvision.transforms",
 )
+"""Modules that the process imports once."""
 _CHANNELS = re.compile(r"(?<!\d)(64|128|256|512)(?!\d)")
 """In a message about shapes: the notebook counts on VGG19's own channels."""
 ROLES = {
@@ -142,7 +141,7 @@ def judge(notebook: OneNotebook, sandbox: Sandbox) -> dict[str, _Found]:
 def as_run(answer: Answer) -> Run:
     """What the structure gives of an answer, for the student's own check to look at."""
     cells = [Code("offers", _OFFERS), Code("answer", answer.source, (answer.grade_id,))]
-    return Run(answer.grade_id, (answer.grade_id,), tuple(cells))
+    return Run((answer.grade_id,), tuple(cells))
 
 
 def outcome(todo: Question, found: _Found, told: Told | None, stub: bool) -> Outcome:
@@ -165,21 +164,19 @@ class Conversation:
 
     Args:
         sandbox: with the kernel's kit in it.
-        warm: modules that it imports once.
     """
 
-    def __init__(self, sandbox: Sandbox, warm: Sequence[str] = WARM) -> None:
+    def __init__(self, sandbox: Sandbox) -> None:
         self._running = sandbox.running(
             INSIDE / "single.py", stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._taken = 0
-        self._warm = list(warm)
 
     def __enter__(self) -> "Conversation":
         self._process = self._running.__enter__()
         threading.Thread(target=self._read, daemon=True).start()
-        self._send(self._warm)
+        self._send(WARM)
         if self._next(time.monotonic() + START_SECONDS) != "ready":
             self.__exit__(None, None, None)
             raise LostError("The grading process did not start.")
@@ -215,7 +212,7 @@ class Conversation:
                 line = self._lines.get(timeout=0.25)
             except queue.Empty:
                 late = time.monotonic() > limit
-                if late or memory_of(self._process.pid) > _MEMORY:
+                if late or memory_of(self._process.pid) > MEMORY:
                     raise LostError("The notebook takes more time or memory than it may.") from None
                 continue
             if not line:
@@ -244,7 +241,7 @@ class _Reference:
         changed: what the student made other of it: "4 avg" or "1 raw", by index.
     """
 
-    def __init__(self, wide: bool, seed: int, changed: Sequence[str] = ()) -> None:
+    def __init__(self, wide: bool, seed: int, changed: Sequence[str]) -> None:
         net = doors.features(doors.VGG19 if wide else doors.FEW, seed, inplace=False).double()
         self.raw = set()
         for change in changed[:40]:
@@ -292,11 +289,11 @@ class Goal:
     def __init__(
         self, reference: _Reference, mapping: Mapping[str, int], content: Tensor, style: Tensor
     ) -> None:
-        self.reference = reference
+        self.reference, self.photo = reference, content
         self.mapping = {name: mapping[name] for name in LAYERS if name in mapping}
         with torch.no_grad():
             kept = reference.features(content, self.mapping)
-            self.content = kept.get(CONTENT)
+            self.content = kept.get(CONTENT_LAYER)
             painted = reference.features(style, self.mapping)
         self.grams = {name: gram(x) for name, x in painted.items() if name in STYLE_LAYERS}
 
@@ -305,8 +302,8 @@ class Goal:
         image = picture.double().requires_grad_()
         found = self.reference.features(image, self.mapping)
         losses: list[Tensor | None] = [None] * 6
-        if self.content is not None and self.content.shape == found[CONTENT].shape:
-            losses[0] = ((found[CONTENT] - self.content) ** 2).mean()
+        if self.content is not None and self.content.shape == found[CONTENT_LAYER].shape:
+            losses[0] = ((found[CONTENT_LAYER] - self.content) ** 2).mean()
         for place, name in enumerate(STYLE_LAYERS, start=1):
             if name in self.grams:
                 difference = gram(found[name]) - self.grams[name]
@@ -343,10 +340,10 @@ def near(one: float, other: float, tolerance: float = _TOLERANCE) -> bool:
 
 def _alike(one: np.ndarray, other: np.ndarray, tolerance: float = _TOLERANCE) -> bool:
     """Whether two gradients agree, and are something."""
+    if one.shape != other.shape:
+        return False
     size = float(np.linalg.norm(other))
-    return size > 0 and one.shape == other.shape and (
-        float(np.linalg.norm(one - other)) <= tolerance * size
-    )  # fmt: skip
+    return size > 0 and float(np.linalg.norm(one - other)) <= tolerance * size
 
 
 def fitted(gradient: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, float]:
@@ -377,7 +374,7 @@ class Seen:
         self.steps = {int(one["step"]): one for one in of("step")}
         self.images = [(_tensor_told(one["image"]), one["looping"]) for one in of("image")]
         self.stopped = next((one["stopped"] for one in of("stopped")), None)
-        self.failed = [one["failed"] for one in of("failed")]
+        self.failed = [one["failed"] for one in of("failed")]  # kind, error, message
         self.sites: dict[str, Any] = next((one["sites"] for one in of("sites")), {})
         self.lists: dict[str, Any] = next((one["lists"] for one in of("lists")), {})
         self.grams = [one["gram"] for one in of("gram")]
@@ -393,7 +390,7 @@ class Seen:
     @property
     def late(self) -> bool:
         """Whether it ended for lack of time."""
-        return self.end == "timed out" or any(one[1] == "timed out" for one in self.failed)
+        return self.end == "timed out" or any(one[0] == "timed out" for one in self.failed)
 
     def mapping(self) -> dict[str, int]:
         """{name of a layer: index of the module} of the features that the loop has."""
@@ -411,22 +408,16 @@ class Judge:
     Args:
         notebook: what is run.
         ask: has a run made, see `Conversation.ask`.
-        seed: of all that is drawn; secret, if left out.
     """
 
-    def __init__(
-        self,
-        notebook: OneNotebook,
-        ask: Callable[[Mapping[str, Any]], list],
-        seed: int | None = None,
-    ) -> None:
+    def __init__(self, notebook: OneNotebook, ask: Callable[[Mapping[str, Any]], list]) -> None:
         self.notebook = notebook
         self.ask = ask
-        self.random = random.Random(secrets.randbits(96) if seed is None else seed)
+        self.random = random.Random(secrets.randbits(96))
         self.wide = False
         self.net = self.random.getrandbits(48)
         self.after = -1
-        self.fixes: dict[str, bool] = {}
+        self.fixes: set[str] = set()
 
     def verdict(self) -> dict[str, _Found]:
         """{TODO: what became of it}, of the first loop that is right, or the best.
@@ -450,9 +441,12 @@ class Judge:
     # --- Runs ------------------------------------------------------------------------------------
 
     def _run(
-        self, evaluations: Sequence[int], weights: Mapping[str, float] | None = None,
-        all_names: bool = False, given: str = "",
-    ) -> Seen:  # fmt: skip
+        self,
+        evaluations: Sequence[int],
+        weights: Mapping[str, float] | None = None,
+        all_names: bool = False,
+        given: str = "",
+    ) -> Seen:
         shapes = [[1, d, self.random.randint(5, 40), self.random.randint(5, 40)] for d in (3, 70)]
         self.grams = [(shape, self.random.getrandbits(40)) for shape in shapes]
         names = self.notebook.names
@@ -462,7 +456,6 @@ class Judge:
             "modules": dict(self.notebook.modules),
             "after": self.after,
             "evaluations": list(evaluations),
-            "until": len(self.notebook.cells),
             "weights": dict(weights or {}),
             "all_names": all_names,
             "rate": self.random.uniform(0.5, 0.99) if weights else 1.0,
@@ -470,7 +463,7 @@ class Judge:
             "strength": 0.6,
             "net": self.net,
             "wide": self.wide,
-            "fix": [name for name in self.fixes if given],
+            "fix": sorted(self.fixes),
             "given": given,
             "roles": {name: role for role, name in losses.items()},
             "features": names.get("features", "get_features"),
@@ -483,14 +476,14 @@ class Judge:
 
     def _loop(self) -> tuple[dict[str, _Found], int]:  # noqa: C901
         """What became of each TODO of one loop, and the cell that it stands in."""
-        self.fixes = {}
+        self.fixes = set()
         later = self.random.sample(range(SEEN + 1, SEEN + 15), LATER)
         evaluations = [*range(1, SEEN + 1), *sorted(later)]
         own = self._run(evaluations)
         if (
             not own.evaluations
             and not self.wide
-            and any(_CHANNELS.search(one[3]) for one in own.failed)
+            and any(_CHANNELS.search(one[2]) for one in own.failed)
         ):
             self.wide = True
             own = self._run(evaluations)
@@ -501,46 +494,41 @@ class Judge:
         found["layers"] = _judged_mapping(mapping, own)
         found["gram_matrix"] = self._judged_grams(own)
         if found["gram_matrix"].share < 1:
-            self.fixes["gram"] = True
+            self.fixes.add("gram")
         if not {*LAYERS} <= {*mapping} and not own.evaluations:
-            self.fixes["layers"] = True
+            self.fixes.add("layers")
         if self.fixes:
             mapping = mapping if "layers" not in self.fixes else dict(INDEX)
-            own = self._again(own, evaluations, mapping)
+            own = self._again(own, evaluations)
         strange = not own.evaluations and _strange(own)
-        detached = False
         if not own.evaluations and not _tracked(own):
-            self.fixes["picture"] = detached = True
-            own = self._again(own, evaluations, mapping)
+            self.fixes.add("picture")
+            own = self._again(own, evaluations)
             mapping = own.mapping() or mapping
         drawn, weights, goal = self._drawn(own, mapping)
         shown = self._shown(drawn, weights, goal)
         for part in ("content", "style", "total"):
-            if not drawn.evaluations and not shown.get(part):
-                self.fixes[part] = True
-                before = dict(shown)
+            if not drawn.evaluations and not shown[part]:
+                self.fixes.add(part)
+                known = {one: is_shown for one, is_shown in shown.items() if one in self.fixes}
                 drawn, weights, goal = self._drawn(own, mapping)
-                shown = self._shown(drawn, weights, goal)
-                shown |= {one: before[one] for one in before if one in self.fixes}
-                shown[part] = False
+                shown = self._shown(drawn, weights, goal) | known
         for part in ("content", "style", "total"):
-            found[f"{part}_loss"] = _found(bool(shown.get(part)), drawn, own, part)
+            found[f"{part}_loss"] = _found(shown[part], drawn, own, part)
         if strange or not self._is_target(own, drawn):
             for part in ("content", "style"):
                 found[f"{part}_loss"] = _Found(0.0, "wrong", "The loss is not the target's.")
-        if shown.get("different"):
-            found["style_loss"] = _Found(1.0, "different", SECOND)
-        if any(part in self.fixes for part in ("content", "style", "total")):
-            own = self._again(own, evaluations, mapping)
-        found["optimise"] = self._judged_steps(own, detached)
+        if self.fixes & {"content", "style", "total"}:
+            own = self._again(own, evaluations)
+        found["optimise"] = self._judged_steps(own)
         if own.late and len(own.evaluations) < SEEN:
             raise LostError("The loop does not come to 20 steps in the time that it has.")
         return {name: found[name] for name in ALL}, own.cell
 
-    def _again(self, seen: Seen, evaluations: Sequence[int], mapping: Mapping[str, int]) -> Seen:
+    def _again(self, seen: Seen, evaluations: Sequence[int]) -> Seen:
         """The run with the student's own weights, with what is known to be wrong replaced."""
         sites = {name: value for name, value in seen.sites.items() if _is_number(value)}
-        return self._run(evaluations, None, given=self._given(seen, sites))
+        return self._run(evaluations, given=self._given(seen, sites))
 
     def _given(self, seen: Seen, values: Mapping[str, float]) -> str:
         if not self.fixes:
@@ -562,12 +550,13 @@ class Judge:
     ) -> tuple[Seen, dict[str, float], Goal | None]:
         """A run under weights that are drawn here, such that each part has its share."""
         goal = self._goal(own, mapping)
-        picture = _tensor_told(own.first.get("picture"))
         if goal is None:
             return own, {}, None
-        if picture is None:
-            picture = goal_picture(own)
-        sizes = np.linalg.norm(goal.at(picture).slopes, axis=1) if picture is not None else None
+        picture = _tensor_told(own.first.get("picture"))
+        if picture is None:  # then one near which the loop works
+            noise = np.random.default_rng(0).normal(0, 0.6, goal.photo.shape)
+            picture = goal.photo + torch.from_numpy(noise)
+        sizes = np.linalg.norm(goal.at(picture).slopes, axis=1)
         sites = {name: v for name, v in own.sites.items() if _is_number(v)}
         weights = self._draw(sites, sizes)
         drawn = self._run(_DRAWN, weights, given=self._given(own, weights))
@@ -577,12 +566,12 @@ class Judge:
             sites = {name: v for name, v in wider.sites.items() if _is_number(v)}
             more = {**self._draw(sites, sizes), **weights}
             wider = self._run(_DRAWN, more, True, self._given(own, more))
-            if self._shown(wider, more, goal).get("total"):
+            if self._shown(wider, more, goal)["total"]:
                 return wider, more, goal
         return drawn, weights, goal
 
-    def _draw(self, sites: Mapping[str, Any], sizes: np.ndarray | None) -> dict[str, float]:
-        """A value for each number that may be a weight."""
+    def _draw(self, sites: Mapping[str, Any], sizes: np.ndarray) -> dict[str, float]:
+        """A value for each number that may be a weight; `sizes` are of the losses' gradients."""
         drawn: dict[str, float] = {}
         beta = 10 ** self.random.uniform(2, 4)
         order = {name: place for place, name in enumerate(STYLE_LAYERS, start=1)}
@@ -590,9 +579,9 @@ class Judge:
             role = _role(site)
             jitter = self.random.uniform(0.75, 1.4)
             place = order.get(site[-7:], 0) or (int(site[-1]) + 1 if site[-1:].isdecimal() else 0)
-            if role == "layer" and sizes is not None and 0 < place < 6 and sizes[place]:
+            if role == "layer" and 0 < place < 6 and sizes[place]:
                 drawn[site] = jitter / (beta * float(sizes[place]))
-            elif role == "content" and sizes is not None and sizes[0]:
+            elif role == "content" and sizes[0]:
                 drawn[site] = jitter / float(sizes[0])
             elif role == "style":
                 drawn[site] = beta * jitter
@@ -627,9 +616,7 @@ class Judge:
             found, left = fitted(gradient.flatten().numpy().astype(float), losses.slopes)
             expected = _expected(found, weights, alphas, style_sites)
             if left < _TOLERANCE and expected is not None:
-                good = all(
-                    self._agrees(one, goal, expected) for one in seen.evaluations.values()
-                )  # fmt: skip
+                good = all(self._agrees(one, goal, expected) for one in seen.evaluations.values())
                 if good and (expected[1:] > 0).all() and expected[0] > 0:
                     return dict.fromkeys(shown, True)
         scalars = {k: v for k, v in seen.first.get("scalars", {}).items() if v}
@@ -654,8 +641,9 @@ class Judge:
                     slopes = [_tensor_told(own[part][1]) for part in ("content", "style")]
                     slope = sum(
                         w * s.flatten().numpy().astype(float)
-                        for w, s in zip((alpha, beta), slopes, strict=True) if s is not None
-                    )  # fmt: skip
+                        for w, s in zip((alpha, beta), slopes, strict=True)
+                        if s is not None
+                    )
                     if near(value, total) and _alike(gradient.flatten().numpy(), np.asarray(slope)):
                         shown["total"] = not _swapped(weights, alpha, beta)
         return shown
@@ -700,12 +688,12 @@ class Judge:
                 return _Found(0.0, "wrong")
         return _Found(1.0)
 
-    def _judged_steps(self, seen: Seen, detached: bool) -> _Found:
+    def _judged_steps(self, seen: Seen) -> _Found:
         """Whether the target is changed by what the optimiser makes of the gradient."""
-        if detached:
+        if "picture" in self.fixes:
             return _Found(0.0, "wrong", "The loss does not depend on the target.")
         if not seen.evaluations:
-            message = f"{seen.failed[0][2]}: {seen.failed[0][3]}" if seen.failed else ""
+            message = f"{seen.failed[0][1]}: {seen.failed[0][2]}" if seen.failed else ""
             return _Found(0.0, "raised" if message else "wrong", message or "No loop was seen.")
         if len(seen.totals) < SEEN:
             return _Found(0.0, "wrong", f"The loop ends after {len(seen.totals)} steps.")
@@ -717,23 +705,11 @@ class Judge:
         return _Found(1.0)
 
 
-SECOND = "A second style is blended in; with one style it is right."
-
-
-def goal_picture(seen: Seen) -> Tensor | None:
-    """Some picture near which the loop works, if its own is not known."""
-    content, _ = _pictures(seen)
-    image = seen.images[content][0] if content >= 0 else None
-    noise = torch.from_numpy(np.random.default_rng(0).normal(0, 0.6, image.shape)) if (
-        image is not None) else None  # fmt: skip
-    return None if image is None or noise is None else image + noise.float()
-
-
 def _is(told: Any, value: float, slope: np.ndarray) -> bool:
     gradient = _tensor_told(told[1])
-    return near(told[0], value) and gradient is not None and (
-        _alike(gradient.flatten().numpy(), slope)
-    )  # fmt: skip
+    if gradient is None or not near(told[0], value):
+        return False
+    return _alike(gradient.flatten().numpy(), slope)
 
 
 def _role(site: str) -> str:
@@ -767,9 +743,11 @@ def _swapped(weights: Mapping[str, float], alpha: float, beta: float) -> bool:
 
 
 def _expected(
-    found: np.ndarray, weights: Mapping[str, float], alphas: Sequence[float],
+    found: np.ndarray,
+    weights: Mapping[str, float],
+    alphas: Sequence[float],
     betas: Sequence[float],
-) -> np.ndarray | None:  # fmt: skip
+) -> np.ndarray | None:
     """The drawn weights that the fitted ones are; None if they are none of them."""
     layers = np.array([_layer(weights, name) for name in STYLE_LAYERS])
     close = 5 * _TOLERANCE
@@ -802,9 +780,7 @@ def _pictures(seen: Seen) -> tuple[int, int]:
 
 
 def _same(one: Tensor | None, other: Tensor | None) -> bool:
-    return one is not None and other is not None and one.shape == other.shape and bool(
-        torch.equal(one, other)
-    )  # fmt: skip
+    return one is not None and other is not None and torch.equal(one, other)
 
 
 def _marked(told: Any) -> dict[str, int]:
@@ -823,8 +799,7 @@ def _judged_mapping(mapping: Mapping[str, int], seen: Seen) -> _Found:
     if mapping == {"conv1_1": 0}:
         return _Found(0.0, "not attempted")
     right = [name for name in LAYERS[1:] if mapping.get(name) == INDEX[name]]
-    others = {name for name in mapping if name not in OTHER_LAYERS}
-    whole = {name: mapping[name] for name in others} == INDEX
+    whole = {name: place for name, place in mapping.items() if name not in OTHER_LAYERS} == INDEX
     share = MAPPED * len(right) + WHOLE * whole
     return _Found(round(share, 4), "passed" if share > 0.999 else "wrong")
 
@@ -839,19 +814,17 @@ def _strange(seen: Seen) -> bool:
     looping = [image for image, within in seen.images if within]
     known = [image for image, within in seen.images if not within]
     parameter = _tensor_told(seen.first.get("parameter"))
-    return bool(looping) and not any(
-        _same(looping[0], other) for other in [*known, parameter]
-    )  # fmt: skip
+    return bool(looping) and not any(_same(looping[0], other) for other in [*known, parameter])
 
 
 def _found(right: bool, drawn: Seen, own: Seen, part: str) -> _Found:
     if right:
         return _Found(1.0)
-    scalars = (own.first or {}).get("scalars", {})
+    scalars = own.first.get("scalars", {})
     if scalars.get(f"{part}_loss", ...) is None:
         return _Found(0.0, "not attempted")
     if not drawn.evaluations and own.failed:
-        return _Found(0.0, "raised", f"{own.failed[0][2]}: {own.failed[0][3]}"[:300])
+        return _Found(0.0, "raised", f"{own.failed[0][1]}: {own.failed[0][2]}"[:300])
     return _Found(0.0, "wrong")
 
 
@@ -960,13 +933,9 @@ def _has_history(seen: Seen) -> bool:
         )
         for column in columns:
             numbers = [one for one in column if _is_number(one)]
-            if len(numbers) != len([*column]) and not numbers:
-                continue
             for start in (0, 1):
                 pairs = [*zip(numbers[start:], wanted, strict=False)]
-                if len(pairs) >= min(SEEN, len(wanted)) - 1 and all(
-                    near(a, b) for a, b in pairs[:-2]
-                ):
+                if len(pairs) >= SEEN - 1 and all(near(a, b) for a, b in pairs[:-2]):
                     return True
             if lbfgs and numbers and all(any(near(a, b) for b in wanted) for a in numbers[:2]):
                 return True

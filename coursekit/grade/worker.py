@@ -21,10 +21,9 @@ from typing import Any, BinaryIO
 from coursekit.collect.one_notebook.find import read_single_todos
 from coursekit.course import Question
 from coursekit.grade.experiments import with_experiments
-from coursekit.grade.grader import Grader
-from coursekit.records import Grade, Outcome, Status, Submission
+from coursekit.grade.grader import Grader, unknown
+from coursekit.records import Grade, Submission
 
-MEMORY = 4 << 30  # bytes that one submission may take, in the worst case
 _TRIES = 2  # of a submission whose process ends
 IDLE_SECONDS = 600.0  # after which a process that is asked nothing ends
 END_SECONDS = 10.0  # that it has to clean up
@@ -54,7 +53,7 @@ class Worker:
         """Have a submission graded.
 
         Raises:
-            LostError: the process ended.
+            _LostError: the process ended.
         """
         if self.process is None or self.process.poll() is not None:
             self.process = _start(self.settings)
@@ -167,10 +166,7 @@ def graded(grader: Grader, submission: Submission) -> Grade:
 def not_graded(submission: Submission, todos: Sequence[Question], message: str) -> Grade:
     """The grade of which no point is known, by no fault of the student's."""
     todos = read_single_todos() if submission.single else todos
-    outcomes = tuple(
-        Outcome(todo.lesson, todo.name, Status.INFRASTRUCTURE, 0.0, todo.points, "", message)
-        for todo in todos
-    )
+    outcomes = tuple(unknown(todo, message) for todo in todos)
     return Grade(submission.student, outcomes, submission.notes)
 
 

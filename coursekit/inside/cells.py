@@ -5,7 +5,8 @@ not the notebook; it is kept. Each cell has a time limit. Nothing that is printe
 goes anywhere, magics and shell lines do nothing (but `%%time` and its like run what they time), and
 a library that is not installed can be imported, and fails where it is used.
 
-It imports nothing but the standard library, and works in a kernel and in a plain process.
+It imports nothing but the standard library (and IPython for magics), and works in a kernel and in a
+plain process.
 """
 
 import __future__
@@ -56,7 +57,6 @@ class Failure:
     """How a cell ended before its end.
 
     Attributes:
-        cell: its label.
         kind: "raised", "syntax", "timed out", or "absent" for what is lacking here.
         error: the exception's type.
         message: its text.
@@ -66,7 +66,6 @@ class Failure:
         source: the cell's.
     """
 
-    cell: str
     kind: str
     error: str
     message: str
@@ -104,7 +103,6 @@ class Cells:
             "display": _nothing,
             "input": lambda *_: "",
         }
-        self.given = frozenset(self.names)
         self.failures: list[Failure] = []
         self._modules = dict(modules or {})
         self._seconds, self._left = seconds, all_seconds
@@ -117,9 +115,9 @@ class Cells:
         with self.here():
             try:
                 with limited(min(self._seconds, max(self._left, 0.01))):
-                    failure = self._run(source, file, label)
+                    failure = self._run(source, file)
             except BaseException as error:  # the time was up between two lines of this file
-                failure = self._failure(error, file, label, ())
+                failure = self._failure(error, file, ())
         self._left -= time.monotonic() - began
         if failure is not None:
             failure = replace(failure, source=source)
@@ -133,10 +131,10 @@ class Cells:
                 return one
         return None
 
-    def execute(self, source: str, file: str = "<magic>") -> None:
+    def execute(self, source: str) -> None:
         """Run plain or IPython's Python in the cells' names; errors go on to the caller."""
-        for statement in ast.parse(plain(source), file).body:
-            self._statement(statement, file)
+        for statement in ast.parse(plain(source)).body:
+            self._statement(statement, "<magic>")
 
     @contextlib.contextmanager
     def here(self) -> Iterator[None]:
@@ -160,7 +158,7 @@ class Cells:
                 if main is not None:
                     sys.modules["__main__"] = main
 
-    def _run(self, source: str, file: str, label: str) -> Failure | None:
+    def _run(self, source: str, file: str) -> Failure | None:
         left: list[ast.stmt] = []
         failure = None
         try:
@@ -171,10 +169,10 @@ class Cells:
                 try:
                     self._statement(left[0], file)
                 except WithheldError as error:  # on the student's machine the cell goes on
-                    failure = failure or self._failure(error, file, label, defined(left[:1]))
+                    failure = failure or self._failure(error, file, defined(left[:1]))
                 left.pop(0)
         except BaseException as error:
-            return self._failure(error, file, label, defined(left))
+            return self._failure(error, file, defined(left))
         return failure
 
     def _statement(self, statement: ast.stmt, file: str) -> None:
@@ -208,9 +206,7 @@ class Cells:
                     raise
                 self.names[name] = Absent(str(error.name).partition(".")[0])
 
-    def _failure(
-        self, error: BaseException, file: str, label: str, names: tuple[str, ...]
-    ) -> Failure:
+    def _failure(self, error: BaseException, file: str, names: tuple[str, ...]) -> Failure:
         kind = "raised"
         if isinstance(error, TimeUp):
             kind = "timed out"
@@ -225,7 +221,7 @@ class Cells:
                 line = trace.tb_lineno
             trace = trace.tb_next
         text = linecache.getline(file, line).strip()[:_TEXT] if line else ""
-        return Failure(label, kind, type(error).__name__, said(error), line, text, names)
+        return Failure(kind, type(error).__name__, said(error), line, text, names)
 
 
 def plain(source: str) -> str:

@@ -1,9 +1,10 @@
 """Doors to what costs much, each of which opens onto a miniature: VGG19, pictures, web, devices.
 
-`open_doors` is called where a student's cells are about to run. Behind every usual way to VGG19
-stand its 37 modules with random weights, of few channels or of VGG19's own; any picture that is
-opened or downloaded is a tiny one, unless it lies there; whatever is enlarged stays tiny; a GPU is
-the CPU. What is random comes from the seed, so that who has it can make the same net and pictures.
+`open_doors` opens all of them, for the single exercise; the lessons need a few. Behind every usual
+way to VGG19 stand its 37 modules with random weights, of few channels or of VGG19's own; any
+picture that is opened or downloaded is a tiny one, unless it lies there; whatever is enlarged stays
+tiny; a GPU is the CPU. What is random comes from the seed, so that who has it can make the same net
+and pictures.
 """
 
 import builtins
@@ -371,7 +372,7 @@ def _add_module(name: str, **content: Any) -> None:
         if whole not in sys.modules or end == len(parts):
             module = types.ModuleType(whole)
             module.__path__ = []
-            module.__getattr__ = lambda wanted: _nothing(wanted)  # type: ignore[method-assign]
+            module.__getattr__ = _nothing  # type: ignore[method-assign]
             sys.modules[whole] = module
             if end > 1:
                 setattr(sys.modules[".".join(parts[: end - 1])], parts[end - 1], module)

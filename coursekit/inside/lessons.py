@@ -165,7 +165,7 @@ class LessonDesk:
         if name in verdicts.REPORTED:
             value: Any = self._chosen({one: names.get(one) for one in verdicts.REPORTED[name]})
             if not kept or any(v is not None for v in value.values()):
-                kept[:] = [*kept[:1], Kept(value, {})] if kept else [Kept(value, {})]
+                kept[:] = [*kept[:1], Kept(value, {})]
             return
         value = names.get(name)
         if name in verdicts.MAPPINGS:

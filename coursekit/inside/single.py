@@ -20,7 +20,6 @@ import re
 import select
 import signal
 import sys
-import time
 import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -74,27 +73,24 @@ class Run:
         self.fixes: dict[str, Any] = {}
         self.net: nn.Module | None = None
         self.quiet = False
+        self.channels = doors.VGG19 if request["wide"] else doors.FEW
         self.draw = np.random.default_rng(request["noise"])
 
     def go(self) -> None:
         """Run all cells, then ask what is to be asked."""
-        doors.open_doors(request_channels(self.request), self.request["net"])
+        doors.open_doors(self.channels, self.request["net"])
         self._open_kit()
         self._watch()
         cells = Rewritten(self)
-        fixes = self.request["fix"]
         if source := self.request["given"]:
             exec(compile(source, "<given>", "exec"), fixed := {"run": self, "torch": torch})
-            self.fixes = {name: fixed[name] for name in fixes}
-        else:
-            self.fixes = {}
+            self.fixes = {name: fixed[name] for name in self.request["fix"]}
         try:
             for number, source in enumerate(self.request["cells"]):
                 self.cell, self.skipped = number, 0
                 failure = cells.run(source, f"cell {number}")
                 if failure is not None and failure.error != "Enough":
-                    told = [failure.kind, failure.error, failure.message, failure.line]
-                    self.tell({"failed": [number, *told, failure.text]})
+                    self.tell({"failed": [failure.kind, failure.error, failure.message]})
                 if self.count >= self.last or self.stopped_by_itself(number):
                     break
         finally:
@@ -112,7 +108,7 @@ class Run:
             from styletools import course
         except ImportError:
             return
-        net = doors.network(request_channels(self.request), self.request["net"])
+        net = doors.network(self.channels, self.request["net"])
         for module in net.features:
             if isinstance(module, nn.ReLU):
                 module.inplace = False  # as the kit's
@@ -131,7 +127,7 @@ class Run:
         real_backward, real_grad = torch.autograd.backward, torch.autograd.grad
 
         def backward(tensors: Any, *arguments: Any, **named: Any) -> Any:
-            note = self._evaluated(tensors, real_grad)
+            note = self._evaluated(tensors)
             result = real_backward(tensors, *arguments, **named)
             note(self.parameter)
             return result
@@ -139,7 +135,7 @@ class Run:
         def grad(outputs: Any, inputs: Any, *arguments: Any, **named: Any) -> Any:
             if self.quiet or not self._is_loss(outputs):
                 return real_grad(outputs, inputs, *arguments, **named)
-            note = self._evaluated(outputs, real_grad)
+            note = self._evaluated(outputs)
             result = real_grad(outputs, inputs, *arguments, **named)
             note(None)
             return result
@@ -203,8 +199,7 @@ class Run:
 
     def _replaced(self, module: nn.Module) -> int | None:
         """A module that the student put in another's place."""
-        net = doors.NETS[-1] if doors.NETS else None
-        for index, one in enumerate(net or ()):
+        for index, one in enumerate(doors.NETS[-1] if doors.NETS else ()):
             if one is module:
                 module.vgg_index = index
                 return index
@@ -214,7 +209,7 @@ class Run:
         root = outputs[0] if isinstance(outputs, (list, tuple)) else outputs
         return isinstance(root, Tensor) and root.numel() == 1 and root.requires_grad
 
-    def _evaluated(self, tensors: Any, grad: Callable[..., Any]) -> Callable[[Any], None]:
+    def _evaluated(self, tensors: Any) -> Callable[[Any], None]:
         """Tell of an evaluation; what is returned is called with the parameter afterwards."""
         nothing: Callable[[Any], None] = lambda _: None  # noqa: E731
         if self.quiet or self.parameter is None or not self._is_loss(tensors):
@@ -305,7 +300,7 @@ class Run:
                     entries = _entries(one, self.count)
                     if entries:
                         lists[key] = entries
-        self.tell({"lists": lists, "at": self.count})
+        self.tell({"lists": lists})
 
     def _steps(self, optimizer: Any, arguments: Any, named: Any) -> None:
         if self.parameter is None or self.quiet:
@@ -313,7 +308,6 @@ class Run:
         if not any(one is self.parameter for g in optimizer.param_groups for one in g["params"]):
             return
         self.before = self.parameter.detach().clone()
-        self.stepping = self.count
 
     def _stepped(self, optimizer: Any, arguments: Any, named: Any) -> None:
         if self.parameter is None or self.quiet or not hasattr(self, "before"):
@@ -322,9 +316,7 @@ class Run:
             given = self.parameter.grad
             self.tell({
                 "step": self.count,
-                "first": self.stepping,
                 "kind": type(optimizer).__name__,
-                "torch": type(optimizer).__module__.startswith("torch.optim"),
                 "before": _listed(self.before),
                 "after": _listed(self.parameter),
                 "grad": None if given is None else _listed(given),
@@ -342,7 +334,6 @@ class Run:
             self.tell({"gram": self._ask_gram(gram, shape, seed)})
         features = cells.names.get(self.request["features"])
         self.tell({"marked": self._ask_features(features) if callable(features) else None})
-        self.tell({"settings": {n: _plain(cells.names.get(n)) for n in ("steps", "show_every")}})
 
     def _ask_gram(self, function: Any, shape: Any, seed: int) -> Any:
         draw = np.random.default_rng(seed)
@@ -392,11 +383,6 @@ def bar(steps: Any = None, *_: Any, **named: Any) -> Any:
     return range(named.get("total", 0)) if steps is None else steps
 
 
-def request_channels(request: Mapping[str, Any]) -> Any:
-    """Of the net's blocks."""
-    return doors.VGG19 if request["wide"] else doors.FEW
-
-
 class Rewritten(runner.Cells):
     """The cells, with weights that can be set, and losses that can be replaced."""
 
@@ -408,7 +394,6 @@ class Rewritten(runner.Cells):
         self.names |= {"load_image": _load_image, "im_convert": im_convert, "tqdm": bar}
         self.names["__weight__"] = self._weight
         self.names["__loss__"] = self._loss
-        self.given = frozenset(self.names)
 
     def _statement(self, statement: ast.stmt, file: str) -> None:
         statement = Weights(self.watched.request["all_names"]).visit(copy.deepcopy(statement))
@@ -453,15 +438,10 @@ class Rewritten(runner.Cells):
 
     def _weight(self, site: str, value: Any) -> Any:
         """What stands in the place of a number, or of each number of a dictionary or list."""
-        if isinstance(value, Mapping):
-            return (
-                type(value)(
-                    (k, self._weight(f"{site}:{k}", v) if _is_number(v) else v)
-                    for k, v in value.items()
-                )
-                if type(value) is dict
-                else value
-            )
+        if type(value) is dict:
+            return {
+                k: self._weight(f"{site}:{k}", v) if _is_number(v) else v for k, v in value.items()
+            }
         if isinstance(value, list) and len(value) > 2 and all(map(_is_number, value)):
             return [self._weight(f"{site}:{i}", v) for i, v in enumerate(value)]
         if not _is_number(value) or len(self.watched.sites) > MOST_SITES:
@@ -605,10 +585,8 @@ class _Losses(ast.NodeTransformer):
         symbol = {ast.Add: "iadd", ast.Sub: "isub", ast.Mult: "imul", ast.Div: "itruediv"}
         if type(node.op) not in symbol:
             return node
-        function = ast.Attribute(
-            ast.Call(ast.Name("__import__", ast.Load()), [ast.Constant("operator")], []),
-            symbol[type(node.op)], ast.Load(),
-        )  # fmt: skip
+        module = ast.Call(ast.Name("__import__", ast.Load()), [ast.Constant("operator")], [])
+        function = ast.Attribute(module, symbol[type(node.op)], ast.Load())
         value = ast.Call(function, [ast.Name(name, ast.Load()), node.value], [])
         return ast.Assign([ast.Name(name, ast.Store())], _lazy(name, value))
 
@@ -723,7 +701,6 @@ def main() -> None:
     tell("ready")
     for line in sys.stdin:
         request = json.loads(line)
-        began = time.monotonic()
         if (child := os.fork()) == 0:
             try:
                 os.dup2(nothing, 0)
@@ -735,8 +712,7 @@ def main() -> None:
                     tell({"trouble": f"{type(error).__name__}: {runner.said(error)}"})
             finally:
                 os._exit(0)
-        how = _waited(child, request["all_seconds"] + 5)
-        tell({"end": how, "seconds": round(time.monotonic() - began, 3)})
+        tell({"end": _waited(child, request["all_seconds"] + 5)})
 
 
 def _waited(child: int, seconds: float) -> str:

@@ -1,7 +1,4 @@
-"""What answers of the single exercise are run with, besides the verdicts; no answer is in it.
-
-Like `verdicts`, it is run in the student's kernel and in the grader's own process.
-"""
+"""What answers of the single exercise are asked with; no answer is in it."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -84,10 +81,3 @@ def grams_of_another_style() -> dict[str, Tensor]:
     """A place for a second style's Gram matrices, which the verdict on it fills."""
     sizes = {"conv1_1": 64, "conv2_1": 128, "conv3_1": 256, "conv4_1": 512, "conv5_1": 512}
     return {name: torch.zeros(size, size) for name, size in sizes.items()}
-
-
-OFFERS: dict[str, Any] = {
-    one.__name__: one for one in (layers_of, features_of, grams_of_another_style)
-}
-OFFERS["device"] = torch.device("cpu")
-"""{name: what the desk of `verdicts` offers}."""

@@ -37,20 +37,12 @@ class Untouched:
     def __init__(self, modules: Iterable[Any]) -> None:
         modules = list(modules)
         shell = _shell()
-        owners = [
-            builtins,
-            math,
-            random,
-            random.Random,
-            json,
-            np,
-            torch,
-            torch.Tensor,
-            torch.linalg,
-        ]
+        owners = [builtins, math, random, random.Random, json, np]
+        owners += [torch, torch.Tensor, torch.linalg]
         owners += [torch.autograd, nn, nn.functional, torch.nn.modules.module, *modules]
         for module in modules:
-            owners += [one for one in vars(module).values() if _is_class_of(one, module)]
+            classes = [one for one in vars(module).values() if isinstance(one, type)]
+            owners += [one for one in classes if one.__module__ == module.__name__]
         owners += [shell, *type(shell).__mro__[:3], getattr(shell, "events", None)]
         kernel = getattr(shell, "kernel", None)
         owners += [kernel, *type(kernel).__mro__[:3], getattr(kernel, "session", None)]
@@ -65,10 +57,8 @@ class Untouched:
         self._lists = {name: list(getattr(sys, name)) for name in LISTS}
         self._shell = shell
         self._events = {k: list(v) for k, v in getattr(_events(shell), "callbacks", {}).items()}
-        self._transformers = {
-            name: list(getattr(shell, name, ())) for name in
-            ("ast_transformers", "input_transformers_post")
-        }  # fmt: skip
+        kinds = ("ast_transformers", "input_transformers_post")
+        self._transformers = {name: list(getattr(shell, name, ())) for name in kinds}
         self._limit = sys.getrecursionlimit()
         self._threads = set(threading.enumerate())
         self._callbacks = list(gc.callbacks)
@@ -174,10 +164,6 @@ def _put_back(owner: Any, before: dict[str, Any]) -> None:
                 type.__delattr__(owner, name)
             elif hasattr(type(owner), name):
                 del now[name]
-
-
-def _is_class_of(one: Any, module: Any) -> bool:
-    return isinstance(one, type) and one.__module__ == module.__name__
 
 
 def _of_a_cell(thread: threading.Thread) -> bool:

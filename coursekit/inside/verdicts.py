@@ -1,8 +1,8 @@
 """What verdict cells do: call an answer on inputs from a seed, and print rounded numbers.
 
-The one file that runs on both sides: in the student's kernel, on the student's answers, and in the
-grader's own process, on the reference's, where its text becomes the expected output. There is
-nothing secret in it, and no answer; it imports nothing of the kit.
+It runs on both sides: in the student's kernel, on the student's answers, and in the grader's own
+process, on the reference's, where its text becomes the expected output. There is nothing secret in
+it, and no answer; it imports nothing of the kit.
 
 A part's text shows what is right about an answer as numbers that nobody can print without having
 computed them. Shapes with leading ones, float64 and one-element tensors are taken as they are
@@ -150,12 +150,11 @@ def _scale(draw: random.Random, kind: str = "") -> float:
     return 2.0 ** draw.choice((3, 4, 5) if kind == "long" else (-3, 2, 3, 4, 5))
 
 
-def _sizes(draw: random.Random, kind: str = "") -> tuple[int, int, int]:
+def _sizes(draw: random.Random, kind: str) -> tuple[int, int, int]:
     """Channels, height and width, never a square: many channels, many positions, or few of both.
 
     Never many of both, so that plain loops come to an end as well.
     """
-    kind = kind or draw.choice(SHAPE_KINDS)
     if kind == "wide":
         height = draw.choice((1, 2))
         return draw.randint(65, 80), height, 3 - height
@@ -311,20 +310,23 @@ def _value(result: Any, scale: float = 1.0) -> list[Number | str]:
 # --- The TODOs -----------------------------------------------------------------------------------
 
 
-def _gram_given(draw: random.Random, kind: str = "") -> Given:
+def _gram_given(draw: random.Random, kind: str) -> Given:
     return Given(features(draw, *_sizes(draw, kind), _scale(draw, kind)), tracked=(0,))
 
 
-def _content_given(draw: random.Random, kind: str = "") -> Given:
+def _content_given(draw: random.Random, kind: str) -> Given:
     shapes = _shapes(draw)
     shapes[CONTENT_LAYER] = shapes["conv4_1"] = _sizes(draw, kind)
     return Given(_all_features(draw, shapes), _all_features(draw, shapes), tracked=(0,))
 
 
-def _layer_given(draw: random.Random, kind: str = "") -> Given:
+def _target_and_gram(draw: random.Random, kind: str) -> tuple[Tensor, Tensor]:
     target = features(draw, *_sizes(draw, kind), _scale(draw))
-    gram = _made_up_gram(draw, target.shape[1], _size(target))
-    return Given(target, gram, _weight(draw), tracked=(0,))
+    return target, _made_up_gram(draw, target.shape[1], _size(target))
+
+
+def _layer_given(draw: random.Random, kind: str) -> Given:
+    return Given(*_target_and_gram(draw, kind), _weight(draw), tracked=(0,))
 
 
 def _style_given(draw: random.Random, kind: str = "", layers: int = 5) -> Given:
@@ -336,16 +338,14 @@ def _style_given(draw: random.Random, kind: str = "", layers: int = 5) -> Given:
     return Given(target, grams, weights, tracked=(0,))
 
 
-def _total_given(draw: random.Random, kind: str = "") -> Given:
+def _total_given(draw: random.Random, kind: str) -> Given:
     size = 2.0 ** (draw.randint(-12, -8) if kind == "few" else draw.randint(-3, 10))
     content, style = (torch.tensor(size * draw.randint(200, 900) / 64) for _ in range(2))
     return Given(content, style / 128, _weight(draw), 128 * _weight(draw), tracked=(0, 1))
 
 
-def _paper_given(draw: random.Random, kind: str = "") -> Given:
-    target = features(draw, *_sizes(draw, kind), _scale(draw))
-    gram = _made_up_gram(draw, target.shape[1], _size(target))
-    return Given(target, gram, tracked=(0,))
+def _paper_given(draw: random.Random, kind: str) -> Given:
+    return Given(*_target_and_gram(draw, kind), tracked=(0,))
 
 
 def _factor(function: Function, draw: random.Random) -> Iterator[_Line]:

@@ -10,7 +10,7 @@
     "04_tuning" = 0.5
     "01_layers/layers" = 0
 
-    [[grading.drop_lowest]]   # parts that are worth the same: as in file names, * and [ab] are patterns
+    [[grading.drop_lowest]]   # parts worth the same; * and [ab] as in file names
     parts = ["04_tuning/experiment_[abcd]"]
     count = 1
 
@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from coursekit.course import Course, this_course
+from coursekit.course import this_course
 from coursekit.records import SINGLE, Grade, Outcome
 from coursekit.report.pages import number
 from coursekit.report.roster import Entry, time_of
@@ -80,12 +80,11 @@ class Rules:
     drops: tuple[DropLowest, ...] = ()
 
 
-def read_rules(settings: Mapping[str, Any], course: Course | None = None) -> Rules:
-    """The rules in a course's settings.
+def read_rules(settings: Mapping[str, Any]) -> Rules:
+    """The rules in this course's settings.
 
     Args:
         settings: as `styletools.config.read_course` gives them.
-        course: whose parts can be named; this one, if none is given.
 
     Raises:
         RulesError: a setting that is unknown or cannot be; a part that the course does not have.
@@ -104,7 +103,7 @@ def read_rules(settings: Mapping[str, Any], course: Course | None = None) -> Rul
     cap = _number(table, "late_percent_cap", 100.0, 100.0)
     if percent and deadline is None:
         raise _wrong("late_percent", percent, "used with a deadline: add one, or leave it out")
-    known = _parts(course or this_course())
+    known = _parts()
     scale = table.get("scale", {})
     if not isinstance(scale, dict):
         raise _wrong("scale", scale, "a table: begin it with a line [grading.scale]")
@@ -204,8 +203,9 @@ def _named(outcome: Outcome, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(f"{outcome.lesson}/{outcome.grade_id}", p) for p in patterns)
 
 
-def _parts(course: Course) -> set[str]:
+def _parts() -> set[str]:
     """The names of all parts, "lesson/part"."""
+    course = this_course()
     asked = {f"{question.lesson}/{question.name}" for question in course.questions}
     tuning = {f"04_tuning/experiment_{name}" for name in course.experiments}
     single = {f"{SINGLE}/{question.name}" for question in course.todos}

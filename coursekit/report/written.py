@@ -46,6 +46,8 @@ class Mark:
         points: given, or None.
         comment: for the student.
         answer: the digest of the answer that was read.
+        student: whose it is.
+        question: that it answers.
     """
 
     points: float | None = None

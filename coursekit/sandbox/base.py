@@ -17,11 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from coursekit.sandbox.memory import LOOK_EVERY, memory_of
+from coursekit.sandbox.memory import LOOK_EVERY, MEMORY, memory_of
 from coursekit.sandbox.places import course, samples, temporary
 from styletools.errors import StyletoolsError
 
-GIBIBYTE = 1 << 30
 TRIAL_SECONDS = 60
 TAIL = 1_000_000  # bytes of a script's output that are read
 KIT = Path("/kit")  # in the sandbox
@@ -57,7 +56,7 @@ class Limits:
         scratch: bytes of each temporary folder.
     """
 
-    memory: int = 6 * GIBIBYTE
+    memory: int = 6 << 30
     cpu_seconds: int = 60
     processes: int = 100
     file_size: int = 32 << 20
@@ -132,21 +131,13 @@ class Sandbox(ABC):
         """Why it does not work here, or does not hide what it must; empty if all is well."""
         return _trouble(type(self), self.hidden)
 
-    def call(
-        self,
-        script: Path,
-        request: Any,
-        seconds: float = 30,
-        memory: int = 4 * GIBIBYTE,
-        tail: int = TAIL,
-    ) -> list[Any]:
+    def call(self, script: Path, request: Any, seconds: float = 30, tail: int = TAIL) -> list[Any]:
         """Run a Python script in it, and read lines from it.
 
         Args:
             script: a file of this machine; in it, `request` is on standard input, as JSON.
             request: anything that is JSON, with paths as `path` says them.
-            seconds: after which it is ended.
-            memory: bytes that all its processes may take.
+            seconds: after which it is ended; as soon as it takes too much memory, too.
             tail: bytes that are read, from the end of what it printed.
 
         Returns:
@@ -159,7 +150,7 @@ class Sandbox(ABC):
             with self.running(script, stdin=given, stdout=taken) as process:
                 end = time.monotonic() + seconds
                 while process.poll() is None:
-                    if time.monotonic() > end or memory_of(process.pid) > memory:
+                    if time.monotonic() > end or memory_of(process.pid) > MEMORY:
                         process.kill()
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         process.wait(LOOK_EVERY)

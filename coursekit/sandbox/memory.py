@@ -8,6 +8,7 @@ from typing import Any
 import psutil
 
 LOOK_EVERY = 0.25  # seconds
+MEMORY = 4 << 30  # bytes that all processes of one submission may take together
 
 
 def memory_of(pid: int, alone: bool = False) -> int:

@@ -57,17 +57,16 @@ NO_SUCH_FAMILY = 0x50061
 _Line = tuple[int, int, int, int]  # operation, lines to skip if true and if false, operand
 
 
-def program(machine: str = "", network: bool = True) -> bytes:
+def program(network: bool = True) -> bytes:
     """The filter, as `bwrap --seccomp` reads it; empty for a machine whose numbers are not known.
 
     Args:
-        machine: as `platform.machine` has it; this one, if left out.
         network: False refuses to connect to anything, on the loopback too, and every socket of
             the network but those at which a kernel is spoken to.
     """
-    if (machine or platform.machine()) not in MACHINES:
+    if platform.machine() not in MACHINES:
         return b""
-    which, architecture = MACHINES[machine or platform.machine()]
+    which, architecture = MACHINES[platform.machine()]
     lines = [
         (LOAD, 0, 0, ARCHITECTURE),
         (EQUAL, 1, 0, architecture),

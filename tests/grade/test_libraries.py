@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from coursekit.cli import main
 from coursekit.course import CourseError, allowed_libraries
-from coursekit.grade import libraries, pool
+from coursekit.grade import grader, libraries, pool
 from coursekit.inside.importable import MISSING, problem
 from coursekit.sandbox import Bubblewrap, Plain
 
@@ -53,6 +53,7 @@ def test_it_is_said_before_the_first_answer_is_graded(allowed, tmp_path):
         """As far as `grade_all` asks it before it grades."""
 
         sandbox, trouble, digest = Plain(), "", ""
+        missing_libraries = grader.Grader.missing_libraries
 
     said = []
 

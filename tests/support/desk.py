@@ -92,7 +92,7 @@ def asked(name, drawn, desk, capsys, *which) -> grading.Judged:
     """What the verdict cells come to."""
     cells = {}
     for one in drawn[name]:
-        desk.show(one.todo, one.part, one.seed, *which)
+        desk.show(name, one.part, one.seed, *which)
         printed = capsys.readouterr().out
         right = printed == one.text
         cells[one.part] = CellResult(right, "" if right else "differs", printed)

@@ -67,9 +67,7 @@ class Pieces:
         )
 
 
-def find_single(
-    books: Iterable[Book], course: Course, wanted: bool = False
-) -> tuple[Book, Pieces] | None:
+def find_single(books: Iterable[Book], course: Course, wanted: bool) -> tuple[Book, Pieces] | None:
     """The notebook of a student that is the single exercise; of several, the fullest.
 
     Args:
@@ -92,7 +90,7 @@ def single_answers(books: Sequence[Book], found: tuple[Book, Pieces]) -> tuple[d
         (SINGLE, name): Answer(SINGLE, name, source, "structure")
         for name, source in pieces.sources.items()
     }
-    how = "each loss of its loop is judged, and shown here, as a function"
+    how = "its loop is run, and each loss of it is shown here as a function"
     notes = [f"{book.name}: read as the single exercise notebook, not as lessons; {how}."]
     others = ", ".join(other.name for other in books if other.name != book.name)
     notes += [f"Other notebooks, which are not graded: {others}."] if others else []
@@ -105,7 +103,7 @@ def notebook_of(book: Book, pieces: Pieces) -> OneNotebook:
     return OneNotebook(cells, pieces.names, asks_for_history(cells), book.modules)
 
 
-def asks_for_history(cells: Sequence[str], notebooks: Path = NOTEBOOKS) -> bool:
+def asks_for_history(cells: Sequence[str]) -> bool:
     """Whether what was handed out has a list of losses in it.
 
     The widely used exercise has none. This course's notebook has; it is known by the code that
@@ -113,7 +111,7 @@ def asks_for_history(cells: Sequence[str], notebooks: Path = NOTEBOOKS) -> bool:
     """
     if any(_HISTORY in cell for cell in cells):
         return loss_history_asked()
-    [path] = (notebooks / SINGLE / "student").glob("*.ipynb")
+    [path] = (NOTEBOOKS / SINGLE / "student").glob("*.ipynb")
     book = read_book(path.name, path.read_bytes())
     given = {words(cell.source) for _, cell in code_cells(book)}
     own = sum(words(cell) in given for cell in cells)
@@ -135,7 +133,7 @@ def read_built(kind: str, notebooks: Path = NOTEBOOKS) -> dict[str, str]:
 
 
 def read_single_todos(notebooks: Path = NOTEBOOKS) -> tuple[Question, ...]:
-    """The TODOs of the single exercise; the lessons' references judge them."""
+    """The TODOs of the single exercise, in the lessons' order."""
     stubs, references = (read_built(kind, notebooks) for kind in ("student", "reference"))
     return tuple(
         Question(SINGLE, name, points, stubs.get(name, ""), references[name], (name,))
@@ -146,7 +144,7 @@ def read_single_todos(notebooks: Path = NOTEBOOKS) -> tuple[Question, ...]:
 
 def pieces_of(book: Book) -> Pieces:
     """What a notebook holds of the exercise; nothing where it is no code that a person wrote."""
-    plain = [plain_python(cell.source)[0] for _, cell in code_cells(book)]
+    plain = [plain_python(cell.source) for _, cell in code_cells(book)]
     trees = [tree for source in plain if (tree := parsed(source))]
     if sum(1 for tree in trees for _ in ast.walk(tree)) > MOST_NODES:
         return Pieces()
@@ -179,20 +177,20 @@ def pieces_of(book: Book) -> Pieces:
             sources |= dict.fromkeys(_broken(source, set(sources)), source)
     ordered = {name: sources[name] for name in POINTS if name in sources}
     known = {"features": names["get_features"], "gram": names["gram_matrix"], **called}
+    own_mapping = features is not None and bool(_mapping(features))
     return Pieces(
-        ordered, tuple(notes), features is not None and bool(_mapping(features)),
-        {key: name for key, name in known.items() if name},
-    )  # fmt: skip
+        ordered, tuple(notes), own_mapping, {key: name for key, name in known.items() if name}
+    )
 
 
 def _losses(
     loops: Sequence[Loop], trees: Sequence[ast.Module], names: Mapping[str, str], book: Book
 ) -> tuple[dict[str, str], dict[str, str], list[str]]:
-    """The functions of the first loop that is not left unfinished, its losses' names, notes."""
+    """The functions of the loop that is most finished, its losses' names, notes."""
     taken: set[str] = set()
 
     def helpers(source: str) -> str:
-        text, found = helpers_for(source, book, set(), set())
+        text, found = helpers_for(source, book)
         taken.update(found)
         return text
 
@@ -207,7 +205,7 @@ def _losses(
     if taken:
         notes.append(f"Taken along from other cells: {', '.join(sorted(taken))}.")
     if others := sum(other != sources and len(other) > 1 for other, _ in read):
-        notes.append(f"{others} other loops compute something else; the first full one counts.")
+        notes.append(f"{others} other loops compute something else; the first full one is shown.")
     return sources, {todo.removesuffix("_loss"): name for todo, name in called.items()}, notes
 
 
@@ -229,7 +227,7 @@ def _layers(node: ast.FunctionDef, book: Book) -> str:
         one if isinstance(one, ast.Constant) else ast.Constant(None) for one in node.args.defaults
     ]
     source = ast.unparse(node)
-    needed, _ = helpers_for(source, book, set(), set())
+    needed, _ = helpers_for(source, book)
     written = _mapping(node) or _mapping(parsed(needed) or ast.Module([], []))
     call = f"layers = layers_of({node.name}, {written or '{}'})"
     return "\n".join(part for part in (needed, source, call) if part)
@@ -237,7 +235,7 @@ def _layers(node: ast.FunctionDef, book: Book) -> str:
 
 def _gram(node: ast.FunctionDef, book: Book) -> str:
     source = ast.unparse(node)
-    needed, _ = helpers_for(source, book, set(), set())
+    needed, _ = helpers_for(source, book)
     named = "" if node.name == "gram_matrix" else f"gram_matrix = {node.name}"
     return "\n".join(part for part in (needed, source, named) if part)
 
@@ -304,14 +302,10 @@ def _is_lesson(book: Book, course: Course) -> bool:
     known = set(course.handed_out) | {question.cell_id for question in course.questions}
     if any(known & set(cell.ids) for cell in book.cells):
         return True
-    texts = _prompts(course)
+    texts = _texts(tuple(course.handed_out.values()))
     return any(cell.kind != "code" and words(cell.source) in texts for cell in book.cells)
 
 
 @functools.lru_cache(maxsize=2)
 def _texts(given: tuple[str, ...]) -> frozenset[str]:
     return frozenset(text for source in given if (text := words(source)).count(" ") + 1 >= PROMPT)
-
-
-def _prompts(course: Course) -> frozenset[str]:
-    return _texts(tuple(course.handed_out.values()))

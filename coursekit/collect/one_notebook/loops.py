@@ -1,8 +1,8 @@
 """A loop that is written out in a notebook → its losses as functions. Nothing is run here.
 
 The single exercise has its losses inline, in one loop. Each is taken out of it: what its value
-depends on becomes the body of a function with the lessons' name and parameters. What judges the
-lessons then judges the loop, each loss by itself, so that a mistake in one costs no other.
+depends on becomes the body of a function with the lessons' name and parameters. A report
+shows it, and the student's own check says what is wrong with it; points come from running the loop.
 
 What is what is seen from the structure (whatever has `.backward()` is the total; it is made of the
 content and the style loss), and from the assignment's names where they are used.
@@ -62,13 +62,11 @@ class Names:
 
     Attributes:
         features: the function that collects features; "" if there is none.
-        gram: the function that makes a Gram matrix.
         roles: {name: the assignment's name for it}.
         others: {name: "style_features" or "style_grams"}, of a second style.
     """
 
     features: str
-    gram: str
     roles: dict[str, str]
     others: dict[str, str]
 
@@ -166,7 +164,7 @@ def find_names(trees: Iterable[ast.Module], loop: Loop, features: str, gram: str
     for name in sorted(reads(loop.node) - assigned - NAMES - set(roles) - set(others)):
         if role := _guessed(name):
             roles[name] = role
-    return Names(features, gram, roles, others)
+    return Names(features, roles, others)
 
 
 def functions_of(
@@ -565,5 +563,5 @@ def _calls(node: ast.AST, name: str) -> list[ast.Call]:
 
 
 def _words(node: ast.AST) -> set[str]:
-    return {one.id if isinstance(one, ast.Name) else one.attr
-            for one in ast.walk(node) if isinstance(one, (ast.Name, ast.Attribute))}  # fmt: skip
+    named = (one for one in ast.walk(node) if isinstance(one, (ast.Name, ast.Attribute)))
+    return {one.id if isinstance(one, ast.Name) else one.attr for one in named}
