@@ -212,7 +212,7 @@ for step in range(1, steps + 1):
 # ## What came out
 
 # %%
-show_images(pictures)
+show_images(pictures, columns=5)
 
 # %%
 show_images({"content": content, "target": target.detach()})
