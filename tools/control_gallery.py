@@ -19,7 +19,7 @@ OUT = Path(__file__).resolve().parent.parent / "docs" / "control.jpg"
 
 
 def main() -> None:
-    """Write the sheet, six pictures a row."""
+    """Write the sheet, four pictures a row."""
     photo, painting, glass = (
         bundled("content")[CONTENT],
         bundled("style")[STYLE],
