@@ -16,9 +16,9 @@ HELD_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)  # waits for a file that another progr
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; move it there at the end, remove it on an error.
+    """Yield a temporary path beside `path`; move it to `path` at the end, remove it on an error.
 
-    The temporary file keeps the suffix of `path`, since picture formats are told by it.
+    The temporary file keeps the suffix of `path`, since it tells the format of a picture.
     """
     path = user_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,8 +44,12 @@ def user_path(path: str | os.PathLike[str]) -> Path:
 
 def source_stem(source: str) -> str:
     """The name of a picture's file without its suffix; an address may have a query after it."""
-    path = urlsplit(source).path if source.lower().startswith(("http://", "https://")) else source
-    return Path(path).stem or "picture"
+    return Path(urlsplit(source).path if is_address(source) else source).stem or "picture"
+
+
+def is_address(source: str) -> bool:
+    """Whether a source is a web address; everything else is a path, whatever it contains."""
+    return source.lower().startswith(("http://", "https://"))
 
 
 def when_free(change: Callable[..., object], *places: object) -> None:

@@ -25,7 +25,7 @@ TURNS = {
     6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
 WHOLE_WHITES, FLOAT_WHITES = (255, 4095, 65535, 2**31 - 1), (1, 255, 4095, 65535)
-DARK = 1 / 16  # of white: what nowhere is brighter would come out black
+DARK = 1 / 16  # of white: a picture that is nowhere brighter would come out black
 OVERSHOOT = 0.1  # of white: floats may lie so far outside, as resampling leaves them
 MAX_PROFILE = 32_000_000  # bytes
 SAME_COLOURS = 2  # levels: a profile that changes no colour by more is sRGB's own
@@ -99,13 +99,13 @@ def to_rgb(image: Image.Image, size: tuple[int, int] | None = None) -> Image.Ima
     return _brought_to(rgb, turn, wanted)
 
 
-def to_alpha(image: Image.Image, size: tuple[int, int] | None = None) -> Image.Image:
+def to_alpha(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """How opaque each pixel is, as an image of mode L; the arguments are `to_rgb`'s."""
     image.load()
     if not image.has_transparency_data:
-        return Image.new("L", size or upright_size(image), 255)
+        return Image.new("L", size, 255)
     alpha = (image if image.mode == "LA" else image.convert("RGBA")).getchannel("A")
-    return _brought_to(alpha, _orientation(image), size or upright_size(image))
+    return _brought_to(alpha, _orientation(image), size)
 
 
 def _brought_to(part: Image.Image, turn: int, size: tuple[int, int]) -> Image.Image:

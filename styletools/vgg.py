@@ -55,7 +55,6 @@ class VGG19Features(nn.Sequential):
         names = list(layers)
         if pooling not in ("max", "avg"):
             raise ConfigError(f"pooling is {pooling!r}; choose max or avg.")
-        self.pooling = pooling
         self.layers = {str(VGG19_LAYERS[name]): name for name in names}
         self.filter_scales: dict[str, Tensor] = {}  # filled by normalise_filters
         deepest = max((VGG19_LAYERS[name] for name in names), default=-1)

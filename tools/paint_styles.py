@@ -36,14 +36,12 @@ class Painting:
     painter: str
     seed: int
     palette: str
-    height: int = LONG_SIDE
-    width: int = LONG_SIDE
 
     def paint(self) -> Image.Image:
         """The picture, before compression."""
         rng = np.random.default_rng(self.seed)
         palette = PALETTES[self.palette]
-        return Image.fromarray(PAINTERS[self.painter](rng, self.height, self.width, palette))
+        return Image.fromarray(PAINTERS[self.painter](rng, LONG_SIDE, LONG_SIDE, palette))
 
 
 PAINTINGS = {

@@ -255,20 +255,19 @@ def edge_distance(labels: Array) -> Array:
 # --- surface --------------------------------------------------------------------------------
 
 
-def relief(height: Array, depth: float, sun: float = -2.2) -> Array:
-    """Light on a raised surface: 0 where flat, positive towards the sun (radians)."""
+def relief(height: Array, depth: float) -> Array:
+    """Light on a raised surface: 0 where flat, positive towards the sun."""
+    sun = -2.2  # radians
     down, across = np.gradient(height * depth)
     facing = -(across * np.cos(sun) + down * np.sin(sun))
     return facing / np.sqrt(1 + across**2 + down**2)
 
 
-def weave(shape: Shape, rng: np.random.Generator, threads: int = 190) -> Array:
+def weave(shape: Shape, rng: np.random.Generator) -> Array:
     """The height of a canvas's threads, 0 to 1."""
     y, x = grid(shape)
     wobble = 0.35 * noise(rng, shape, 60)
-    return 0.5 + 0.25 * (
-        np.sin(TAU * (threads * x + wobble)) + np.sin(TAU * (threads * y + wobble))
-    )
+    return 0.5 + 0.25 * (np.sin(TAU * (190 * x + wobble)) + np.sin(TAU * (190 * y + wobble)))
 
 
 def fibres(shape: Shape, rng: np.random.Generator) -> Array:
@@ -307,15 +306,6 @@ def painter(*palettes: str) -> Callable[[Callable[..., Array]], Painter]:
         return painted
 
     return decorate
-
-
-def blank(shape: Shape, colour: Iterable[float], alpha: int | None = None) -> Image.Image:
-    """A Pillow canvas of one colour (RGB in 0..1), with an alpha channel if asked for."""
-    fill = to_fill(colour)
-    size = (shape[1], shape[0])
-    return (
-        Image.new("RGB", size, fill) if alpha is None else Image.new("RGBA", size, (*fill, alpha))
-    )
 
 
 def to_fill(colour: Iterable[float]) -> tuple[int, ...]:
@@ -484,7 +474,7 @@ def impasto(rng: np.random.Generator, shape: Shape, colours: Colours) -> Array:
     scene = _add_hills(rng, scene, colours, horizon=rng.uniform(0.64, 0.74))
     place = rng.uniform(0.12, 0.25) * shape[1] / min(shape)
     scene = _add_cypress(rng, scene, colours, place)
-    image = blank(shape, colours.rgb[0], alpha=60)
+    image = Image.new("RGBA", (shape[1], shape[0]), (*to_fill(colours.rgb[0]), 60))
     for brush in (
         Brush(0.16, 0.034, bristles=9, coverage=2.5),
         Brush(0.10, 0.021, bristles=7, coverage=2.2, vary=0.07),

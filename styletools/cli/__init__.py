@@ -32,7 +32,7 @@ from styletools.config import (
     read_paths,
     read_shares,
 )
-from styletools.errors import LESS_MEMORY, StyletoolsError, is_out_of_memory
+from styletools.errors import StyletoolsError, is_out_of_memory
 
 DIVERGED, WRONG_INPUT, INTERRUPTED = cli_runs.FAILED, 2, cli_runs.INTERRUPTED
 _EXIT_CODES = """\b
@@ -81,7 +81,9 @@ class Group(click.Group):
         except (ImportError, MemoryError, OSError, RuntimeError) as error:
             if is_out_of_memory(error):
                 said = (
-                    f"Out of memory. {LESS_MEMORY} An unfinished run goes on from its checkpoint."
+                    "Out of memory. End other programs, take a smaller max_size or set max_memory "
+                    "(--max-memory 8), and try again. "
+                    "An unfinished run goes on from its checkpoint."
                 )
             elif isinstance(error, OSError) and error.errno and error.errno != errno.EPIPE:
                 where = f"{error.filename}: " if error.filename else ""
@@ -192,7 +194,7 @@ def stylize(
         except DivergedError as error:
             _save(place, error.result, content, style)
             when_free(checkpoint.unlink, True)  # it may be missing
-            raise _Failed(f"{error}", place) from None
+            raise _Failed(str(error), place) from None
     shown = _save_somewhere(place, result, content, style)
     backbone = result.environment["backbone"]
     steps, seconds = len(result.loss_history), result.seconds
@@ -263,7 +265,10 @@ def status() -> None:
         vgg19 = f"{backbones.vgg19_file().name}, {backbones.VGG19_CREDIT}"
     except backbones.BackboneError as error:
         vgg19 = str(error)
-    missing = f"not here; get it by {backbones.HOW_TO_GET_TORCHVISION}"
+    missing = (
+        "not here; get it by `styletools backbone download` (548 MB once) or "
+        "`styletools backbone import`"
+    )
     click.echo(f"auto         takes {backbones.resolve_backbone()}")
     click.echo(f"vgg19        {vgg19}")
     click.echo(f"small        shipped, SHA-256 {backbones.file_sha256(backbones.SMALL)[:12]}…")
@@ -439,7 +444,3 @@ def _save(place: Path, result: Any, content: str, style: str) -> Path:
         return save_run(place, result, content, style) / "picture.png"
     save_image(result.image, place, describe(result, content, style))
     return place
-
-
-if __name__ == "__main__":
-    main()

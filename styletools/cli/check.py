@@ -47,7 +47,7 @@ def check_folder(folder: Path, seconds: float = _SECONDS) -> Iterator[tuple[str,
 
 
 def _check_apart(path: Path, seconds: float) -> Iterator[tuple[str, bool]]:
-    yield f"{path.name}", True
+    yield path.name, True
     command = [sys.executable, "-m", "styletools.cli.check", path.name]
     settings = {"MPLBACKEND": "agg", "PYTHONIOENCODING": "utf-8", "STYLETOOLS_QUICK": "1"}
     environment = {**os.environ, **settings}

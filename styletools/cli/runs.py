@@ -54,9 +54,9 @@ RUN_NAMES = click.argument("names", nargs=-1)
 @click.option("--scheduler", metavar="ADDRESS", help="Of a dask cluster: tcp://HOST:8786.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 def sweep(file: str, store: str | None, scheduler: str | None, dry_run: bool) -> None:
-    """Do all runs of FILE (TOML) that are not there yet.
+    """Do the missing runs of FILE (TOML).
 
-    Ended by anything, the same command goes on.
+    After an interruption, the same command resumes.
     """
     from styletools.lab import plans, sweeps
     from styletools.lab.store import RunStoppedError, RunStore

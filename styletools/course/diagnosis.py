@@ -11,7 +11,6 @@ class AnswerStatus(StrEnum):
     Attributes:
         mark: the character with which a check's line begins.
         accepted: the answer stays in place.
-        text: the status in the words of a report.
     """
 
     mark: str
@@ -28,12 +27,6 @@ class AnswerStatus(StrEnum):
         status = str.__new__(cls, value)
         status._value_, status.mark, status.accepted = value, mark, accepted
         return status
-
-    @property
-    def text(self) -> str:
-        """As checks and reports write it."""
-        passed = self is AnswerStatus.PASSED
-        return "visible checks passed" if passed else f"visible checks: {self}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +51,6 @@ class Diagnosis:
         return self.status.accepted
 
     def __str__(self) -> str:
-        if self.status is AnswerStatus.PASSED:
-            return f"{self.status.mark} {self.name}: {self.status.text}"
-        return f"{self.status.mark} {self.name}: {self.status} — {self.message}"
+        passed = self.status is AnswerStatus.PASSED
+        found = "visible checks passed" if passed else f"{self.status} — {self.message}"
+        return f"{self.status.mark} {self.name}: {found}"

@@ -1,4 +1,4 @@
-"""The lessons' own figures: the network, feature maps, Gram matrices, runs side by side.
+"""The lessons' own figures: the network, feature maps, Gram matrices, details side by side.
 
 Each function returns its figure and shows nothing, as in `plots`.
 """
@@ -20,6 +20,7 @@ from styletools.vgg import FULL_WIDTHS, POOLED_AFTER
 
 STYLE_COLOUR, CONTENT_COLOUR, PLAIN_COLOUR = "#3b528b", "#d1495b", "#c9ced6"
 RELU_COLOUR, POOL_COLOUR = "#8fd0a5", "#444444"
+GRAM_CHANNELS = 24  # the most that are shown of a matrix
 _Picture = Tensor | Image.Image
 
 
@@ -157,20 +158,18 @@ def show_fields(picture: _Picture, fields: Mapping[str, int]) -> Figure:
     return figure
 
 
-def show_grams(
-    grams: Mapping[str, Tensor], pictures: Mapping[str, _Picture], channels: int = 24
-) -> Figure:
-    """Pictures, and below each the part of its Gram matrix that differs most between them.
+def show_grams(grams: Mapping[str, Tensor], pictures: Mapping[str, _Picture]) -> Figure:
+    """Pictures, and below each its Gram matrix's part that differs most between them.
 
-    All matrices share one colour scale, of the square roots.
+    These are the channels whose energy varies most from picture to picture. All matrices share one
+    colour scale, of the square roots.
 
     Args:
         grams: {title: (C, C)}, of pictures of equal size.
         pictures: {title: picture}, the same titles.
-        channels: how many are shown: those whose energy varies most from picture to picture.
     """
     energies = torch.stack([gram.diagonal() for gram in grams.values()])  # (pictures, C)
-    varied = energies.sqrt().std(dim=0).argsort(descending=True)[:channels].sort().values
+    varied = energies.sqrt().std(dim=0).argsort(descending=True)[:GRAM_CHANNELS].sort().values
     parts = {title: gram[varied][:, varied].clamp_min(0).sqrt() for title, gram in grams.items()}
     brightest = max(float(part.quantile(0.98)) for part in parts.values())
     figure = Figure(figsize=(2.6 * len(grams), 5.0), layout="tight")
@@ -190,7 +189,6 @@ def show_grams(
 def show_bars(
     values: Mapping[str, Mapping[str, float]],
     title: str = "",
-    ylabel: str = "",
     log: bool = False,
     bottom: float | None = None,
 ) -> Figure:
@@ -206,7 +204,7 @@ def show_bars(
         axis.bar(x, [heights[group] for group in groups], width, label=series, color=colour)
     middle = 0.4 - width / 2
     axis.set_xticks([group + middle for group in range(len(groups))], groups)
-    axis.set(title=title, ylabel=ylabel, yscale="log" if log else "linear")
+    axis.set(title=title, yscale="log" if log else "linear")
     axis.set_ylim(bottom=bottom)
     axis.grid(True, axis="y", alpha=0.4)
     if len(values) > 1:

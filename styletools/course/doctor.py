@@ -5,6 +5,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,8 +24,8 @@ Result = tuple[bool, str]
 def run_checks() -> Iterator[Result]:
     """Yield (ok, text) for each requirement; a check that raises has failed."""
     checks: list[Callable[[], Result]] = [_python]
-    checks += [lambda name=name: _imports(name) for name in PACKAGES]  # type: ignore[misc]
-    checks += [lambda name=name: _installed(name) for name in _TOOLS]  # type: ignore[misc]
+    checks += [partial(_imports, name) for name in PACKAGES]
+    checks += [partial(_installed, name) for name in _TOOLS]
     checks += [_device, _pictures, _cache, _disk, _backbone]
     for check in checks:
         try:

@@ -17,7 +17,7 @@ from styletools.images import to_image
 from styletools.transfer import Step
 
 QUICK = os.environ.get("STYLETOOLS_QUICK", "") not in ("", "0")
-"""True where the kit's own tests run the lessons: smaller pictures, fewer steps."""
+"""True where the kit's tests or `styletools check` run the lessons: smaller, with fewer steps."""
 
 DOTS_PER_INCH = 80
 

@@ -54,9 +54,9 @@ class RecordingOptimizer:
     Not one of torch's optimisers: the first of those takes a second to import what it never needs.
     """
 
-    def __init__(self, target: Tensor, rate: float = 0.05) -> None:
-        self.target, self.rate = target, rate
-        self.param_groups = [{"params": [target], "lr": rate}]
+    def __init__(self, target: Tensor) -> None:
+        self.target, self.rate = target, 0.05
+        self.param_groups = [{"params": [target], "lr": self.rate}]
         self.seen: list[tuple[Tensor, Tensor | None, Tensor]] = []
 
     def zero_grad(self, set_to_none: bool = True) -> None:

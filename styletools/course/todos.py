@@ -189,11 +189,7 @@ _OF_GRAM = (
         "size-not-called",
         "`size` of a tensor is a method: to get its answer it must be called.",
     ),
-    Meaning(
-        r"'torch.Size' object is not callable",
-        "shape-called",
-        "`shape` of a tensor is no method, but the sizes themselves.",
-    ),
+    SHAPE_CALLED,
     UNPACKING,
     Meaning(
         rf"shape '\[(?:{WRONG_SIZES})(?:, (?:{WRONG_SIZES}))*\]' is invalid",

@@ -1,4 +1,4 @@
-"""What a run goes on from after it was ended, and what makes two runs the same."""
+"""What a run resumes from after an interruption, and what makes two runs the same."""
 
 import hashlib
 import json
@@ -73,7 +73,8 @@ class State:
         precision: in which the convolutions run now.
         level: the size that the run works at; 0 is the smallest.
         phase_began: the steps done before the present phase.
-        earlier: the picture to hand over as it was at `earlier_step`, ten steps ago or less.
+        earlier: the picture to hand over as it was ten steps ago or less.
+        earlier_step: the step of that picture.
         reason: why the full size ended, once the last steps in float32 have begun.
         detail: more about that, or about why the run ended.
         history: a row for each step.
@@ -165,7 +166,7 @@ class Checkpoint:
             self.save(state)
 
     def load(self, device: torch.device) -> State | None:
-        """The state of the same run; None where there is no file.
+        """The state that the file holds; None where there is no file.
 
         Raises:
             CheckpointError: the file is damaged, of another version, or of another run.
@@ -212,7 +213,7 @@ def identity_of(
     """What makes two runs the same: pictures, weights, and settings but for steps and machine.
 
     Args:
-        settings: `TransferConfig.to_dict()`, as they were resolved.
+        settings: `TransferConfig.to_dict()` of the resolved settings.
         pictures: {"content", "style" and "start": `picture_sha256` of it}, and what the run has of
             other styles and masks.
         backbone: SHA-256 of the weights' file.

@@ -16,8 +16,6 @@ from styletools.vgg import VGG19Features, each_output
 NATIVE_COPIES = 9  # of the largest layer, in a low precision
 GRID = 16  # pixels: four poolings join as many
 UNFOLDED_COPIES = 32  # PyTorch's own convolutions lay each 3×3 window out, nine values for one
-
-
 TILES = (1024, 768, 512, 384, 256)  # pixels: larger ones have less halo to compute twice
 COPIES_OF_PICTURE = {"adam": 16, "lbfgs": 42}  # float32: the optimiser's history, styles, levels
 
@@ -74,7 +72,7 @@ def _needed_and_fixed(
     saving: bool,
     tile: int | None,
 ) -> tuple[int, int]:
-    """Bytes that a run takes, whole or in tiles, and those of them that have no part in its size.
+    """Bytes that a run takes, whole or in tiles, and how many of them do not grow with its size.
 
     In tiles, the pictures, the optimiser's history and the content's features count, too.
     """
@@ -145,7 +143,7 @@ def halo_of(model: nn.Sequential) -> int:
 
 
 def native_bfloat16() -> bool:
-    """Whether this machine's convolutions take bfloat16 as it is."""
+    """Whether this machine's convolutions compute in bfloat16 itself."""
     return torch.cuda.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 

@@ -180,7 +180,9 @@ class Objective:
                     (guide,) = guides[name]
                     guide = guide if guide is None else guide[..., place[0], place[1]]
                     here = self._sums(features, guide)
-                    sums[name] = _add(sums[name], here) if name in sums else here
+                    if name in sums:
+                        here = (sums[name][0] + here[0], sums[name][1] + here[1])
+                    sums[name] = here
             for name in goals:
                 rows, columns = self.sizes[name]
                 positions = rows * columns
@@ -214,7 +216,3 @@ def _layer_sizes(model: VGG19Features, size: tuple[int, int]) -> dict[str, tuple
     """(h, w) of each layer that the net gives."""
     strides = layer_strides(model)
     return {name: (size[0] // stride, size[1] // stride) for name, stride in strides.items()}
-
-
-def _add(one: Sums, other: Sums) -> Sums:
-    return one[0] + other[0], one[1] + other[1]

@@ -6,12 +6,10 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from styletools.config import STARTS, TransferConfig
+from styletools.config import LARGEST_SIZE, STARTS, TransferConfig
 from styletools.engine.checkpoint import picture_sha256
 from styletools.errors import ImageError
 from styletools.images import Source, denormalise, load_image, shrink_to
-
-LARGEST_MASK = 16_384  # pixels: a mask is read at its own size
 
 
 class GuidedStyle(NamedTuple):
@@ -114,7 +112,7 @@ def load_pictures(
         GuidedStyle(*parts, rescaled)
         for parts in zip(pictures, shares, taken, painted, strict=True)
     ]
-    return RunPictures(content, styles, start.detach())
+    return RunPictures(content, styles, start)
 
 
 def _style(source: Source | Tensor, content: Tensor, config: TransferConfig) -> Tensor:
@@ -161,12 +159,12 @@ def _shape(source: Source | Tensor, picture: Tensor, config: TransferConfig) -> 
         return picture.shape[-2:]
     if isinstance(source, Tensor):  # it may have been stretched
         return ()
-    return load_image(source, max_size=LARGEST_MASK).shape[-2:]
+    return load_image(source, LARGEST_SIZE).shape[-2:]  # its own
 
 
 def _mask(name: str, path: str, picture: Tensor, of: str, shape: Sequence[int]) -> Tensor:
-    """(1, 1, H, W) from 0 to 1, of the size of a picture."""
-    mask = denormalise(load_image(path, max_size=LARGEST_MASK)).mean(dim=1, keepdim=True)
+    """(1, 1, H, W) from 0 to 1: a mask, read at its own size, brought to the size of a picture."""
+    mask = denormalise(load_image(path, LARGEST_SIZE)).mean(dim=1, keepdim=True)
     mask = (mask * 255).round() / 255  # black is 0
     height, width = mask.shape[-2:]
     if shape:

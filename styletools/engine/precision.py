@@ -1,4 +1,4 @@
-"""What a run computes on: the device, and the precision, which a probe tells."""
+"""What a run computes on: the device, and the precision, which a probe finds out."""
 
 import math
 import platform
@@ -22,7 +22,7 @@ PROBE_COSINE = 0.99  # least agreement of the two precisions' gradients
 EMULATING = ("NO AVX", "AVX2")  # CPUs that have no bfloat16: PyTorch computes it a tenth as fast
 
 
-def resolve_device(name: str = "auto") -> torch.device:
+def resolve_device(name: str) -> torch.device:
     """The device of a name; "auto" takes CUDA, then MPS, then the CPU.
 
     Raises:
@@ -103,7 +103,7 @@ def network_for(
 
 
 def _fastest(evaluation: Callable[[], Tensor], device: torch.device) -> float:
-    """Seconds of the fastest of a few."""
+    """Seconds that the fastest of a few evaluations takes."""
     seconds = []
     for _ in range(PROBE_TIMES):
         started = time.perf_counter()

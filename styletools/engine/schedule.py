@@ -36,9 +36,7 @@ class Schedule:
         levels: the pictures at each size, smallest first.
     """
 
-    def __init__(
-        self, pictures: RunPictures, config: TransferConfig, exact_ending: bool = True
-    ) -> None:
+    def __init__(self, pictures: RunPictures, config: TransferConfig, exact_ending: bool) -> None:
         self.config, self.exact_ending = config, exact_ending
         self.levels = _levels(pictures, config)
         starts = [level.start for level in self.levels]
@@ -108,7 +106,7 @@ class Schedule:
         return Ended(state.reason or Ended.FINISHED), state.detail
 
     def _done(self, state: State, picture: Tensor) -> str:
-        """What the last ten steps did no more; empty unless all tolerances that are set hold."""
+        """What the last ten steps hardly did; empty unless all tolerances that are set hold."""
         config, reasons = self.config, []
         if config.picture_tolerance:
             if not self._still(state, picture):

@@ -41,11 +41,11 @@ class TiledObjective(Objective):
     """`Objective` in the memory of a tile; the features of the content are kept whole.
 
     Args:
-        model: and what follows: `Objective`'s.
+        model: this and what follows are `Objective`'s.
         tile: the most pixels that a side of a tile's core has.
     """
 
-    def __init__(self, model: VGG19Features, *others: Any, tile: int = 1024) -> None:
+    def __init__(self, model: VGG19Features, *others: Any, tile: int) -> None:
         self.tile, self.halo, self.strides = tile, halo_of(model), layer_strides(model)
         super().__init__(model, *others)
 
@@ -55,11 +55,9 @@ class TiledObjective(Objective):
         with torch.no_grad():
             for name, features, place in self._pieces(target):
                 here = self._parts(name, features, place)
-                sums[name] = (
-                    [a + b for a, b in zip(sums[name], here, strict=True)]
-                    if (name in sums)
-                    else here
-                )
+                if name in sums:
+                    here = [a + b for a, b in zip(sums[name], here, strict=True)]
+                sums[name] = here
         leaves = [part.requires_grad_() for parts in sums.values() for part in parts]
         total, parts = self._total({n: self._losses(n, here) for n, here in sums.items()})
         if not torch.is_grad_enabled():

@@ -29,7 +29,7 @@ RULERS = {
     "style_loss": ("style_weights",),
 }
 """A loss compares only between runs in which these settings are the same; and see `_ruler`."""
-DIVISORS_AND_NET = ("convention", "pooling", "normalise_filters")  # must be, for every loss
+DIVISORS_AND_NET = ("convention", "pooling", "normalise_filters")  # and these, for every loss
 
 MEASURES = {
     "content_kept": "content kept",

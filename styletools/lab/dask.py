@@ -102,7 +102,7 @@ class DaskSweep:
         )  # fmt: skip
 
     def _hand_over(self, backbone: Backbone) -> "Future":
-        """The weights, as a task: should all workers that hold them die, it is done again."""
+        """The weights, as a task, which is repeated should all workers that hold them die."""
         if backbone.sha256 not in self.backbones:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Sending large graph", UserWarning)

@@ -9,12 +9,11 @@ from styletools.errors import ConfigError
 from styletools.lab.run import preview_paths, previews_of
 
 FILMS = (".gif", ".webp")
-FILM_SECONDS = 6.0
 LAST_SECONDS = 2.0  # that the last picture stands still
 SHORTEST = 20  # milliseconds of a picture; browsers show a GIF with less slowly
 
 
-def save_film(run: str | Path, path: str | Path, seconds: float = FILM_SECONDS) -> int:
+def save_film(run: str | Path, path: str | Path, seconds: float = 6.0) -> int:
     """Write an animated GIF or WebP of a run, all pictures at the size of the last.
 
     Args:

@@ -1,4 +1,4 @@
-"""A folder of photographs in one style. Done again, it goes on with what is missing."""
+"""A folder of photographs in one style; the same call again does what is missing."""
 
 import shutil
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ def stylize_folder(
     overwrite: bool = False,
     progress: bool = True,
 ) -> PaintedFolder:
-    """Paint each photograph of a folder; ended by anything, the same call goes on.
+    """Paint each photograph of a folder; after an interruption, the same call resumes.
 
     A photograph that cannot be read is recorded, and the others are painted. Folders inside the
     folder are left alone.
@@ -75,7 +75,7 @@ def stylize_folder(
         raise ConfigError(f"{folder} holds no pictures; give a folder of photographs.")
     if output.resolve() == folder.resolve():
         raise ConfigError(f"{output} is the photographs' own folder; give another.")
-    load_image(style, size=(MIN_SIDE, MIN_SIDE))  # is wrong for all, if it is
+    load_image(style, size=(MIN_SIDE, MIN_SIDE))  # a wrong style is wrong for all
     backbone = load_backbone(config.backbone)
     pictures: dict[Path, Path] = {}
     failures: dict[Path, str] = {}
@@ -111,10 +111,10 @@ def photographs_in(folder: Path) -> list[Path]:
 
 
 def _earlier(place: Path, request: RunRequest, overwrite: bool) -> dict[str, Any] | None:
-    """What the picture there says of itself; None where it is to be painted.
+    """What the finished picture says of itself; None where it is to be painted.
 
     Raises:
-        ConfigError: it is another, and is not to be replaced.
+        ConfigError: another picture is there, and is not to be replaced.
         ImageError: the photograph cannot be read.
     """
     answers = request.answers

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from styletools._files import source_stem, user_path
+from styletools._files import is_address, source_stem, user_path
 from styletools.backbones import Backbone, load_backbone
 from styletools.config import ASSIGNMENT, PRESETS, STYLE_WEIGHTS, TransferConfig
 from styletools.errors import ConfigError, StyletoolsError
-from styletools.images import Source, bundled, is_address, load_image
+from styletools.images import Source, bundled, load_image
 from styletools.lab.run import Run, short
 from styletools.lab.store import RunRequest, RunStore
 from styletools.losses import content_loss, gram_matrix, layer_style_loss
@@ -133,7 +133,7 @@ def variants(base: TransferConfig, grid: Grid | None = None) -> dict[str, Transf
 def plan(
     base: TransferConfig, grid: Grid | None, contents: Sources, styles: Sources, store: RunStore
 ) -> tuple[list[RunRequest], dict[str, Run], dict[str, str]]:
-    """All runs of a sweep; by label, those that are there; by label, why one cannot be done."""
+    """All runs of a sweep; {label: run} of those that are there; {label: why it cannot be done}."""
     weights = functools.cache(load_backbone)
     pairs = list(itertools.product(_several(contents), _several(styles)))
     requests: dict[str, RunRequest] = {}

@@ -17,10 +17,8 @@ class StepBar:
         from tqdm.auto import tqdm
 
         self.steps, self.at = dict(steps), dict.fromkeys(steps, 0)
-        self.finished = 0
-        self.total = sum(steps.values())
         self.bar = tqdm(
-            total=self.total,
+            total=sum(steps.values()),
             unit="step",
             disable=not (shown and steps),
             dynamic_ncols=True,
@@ -49,12 +47,11 @@ class StepBar:
 
     def done(self, label: str) -> None:
         """A run is over, perhaps before its last step."""
-        self.finished += 1
         if not self.bar.disable:
-            self.total -= self.steps.pop(label) - self.at[label]
-            self.bar.total = self.total
+            del self.steps[label]
+            self.bar.total = sum({**self.at, **self.steps}.values())
             self._count()
 
     def _count(self) -> None:
         if len(self.at) > 1:
-            self.bar.set_description(f"{self.finished} of {len(self.at)} runs")
+            self.bar.set_description(f"{len(self.at) - len(self.steps)} of {len(self.at)} runs")

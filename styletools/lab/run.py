@@ -139,7 +139,12 @@ def save_run(folder: str | Path, result: TransferResult, content: str, style: st
     """
     folder = Path(folder)
     if result.loss_history:
-        _draw_losses(folder / "loss_curve.png", result)
+        alpha, beta = result.config.content_weight, result.config.style_weight
+        figure = plot_losses(
+            result.loss_history, parts=True, content_weight=alpha, style_weight=beta
+        )
+        with atomic_path(folder / "loss_curve.png") as temporary:
+            figure.savefig(temporary, dpi=100)
     write_run(folder, result, describe(result, content, style))
     return folder
 
@@ -240,15 +245,3 @@ def short(value: Any) -> str:
     plain = -4 < int(exponent) < 4
     text = f"{value:g}" if plain else f"{float(digits):g}e{int(exponent)}"
     return text if float(text) == value else repr(value)
-
-
-def _draw_losses(path: Path, result: TransferResult) -> None:
-    config = result.config
-    figure = plot_losses(
-        result.loss_history,
-        parts=True,
-        content_weight=config.content_weight,
-        style_weight=config.style_weight,
-    )
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=100)

@@ -1,7 +1,7 @@
 """Runs that are kept: a `RunStore` is a folder of runs' folders.
 
-It finds a run again by what it was made of, so that nothing is computed twice, and it may be killed
-at any moment: a run's folder appears whole.
+It finds a run again by what the run was made of, so that nothing is computed twice, and a process
+may be killed at any moment: a run's folder appears whole.
 """
 
 import errno
@@ -11,7 +11,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -23,7 +23,7 @@ from torch import Tensor
 
 from styletools._files import source_stem, sync_folder, user_path, when_free
 from styletools.backbones import Backbone, load_backbone
-from styletools.config import ASSIGNMENT, PRECISIONS, TransferConfig
+from styletools.config import ASSIGNMENT, LARGEST_SIZE, PRECISIONS, TransferConfig
 from styletools.engine.checkpoint import picture_sha256
 from styletools.engine.pictures import load_pictures
 from styletools.errors import CheckpointError, ConfigError, StyletoolsError
@@ -45,7 +45,6 @@ LOCK_SECONDS = 120.0  # that one run's files may take another process to write
 NAME_DIGITS = 12  # of the key, in a folder's name
 UNFINISHED_WORK = ".unfinished"  # folder of what interrupted runs go on from
 HIDDEN = ".hidden-"  # begins the name of a folder that is being written or removed
-LARGEST = 16_384  # pixels: a picture that has no path is kept in its own size
 
 
 class StoreError(StyletoolsError, OSError):
@@ -67,7 +66,7 @@ class RunStoppedError(StyletoolsError):
 
 @dataclass(frozen=True, eq=False)
 class RunRequest:
-    """A run that is asked for. Its pictures and weights are loaded when they are needed.
+    """A requested run. Its pictures and weights are loaded when they are needed.
 
     Attributes:
         content: path, address, picture, or tensor (1, 3, H, W), as `stylize` takes it.
@@ -126,7 +125,7 @@ SweepOutcome = tuple[RunRequest, Run | str]
 
 
 def reason(error: Exception) -> str:
-    """What to say of an error."""
+    """An error in words."""
     return str(error) if isinstance(error, StyletoolsError) else f"{type(error).__name__}: {error}"
 
 
@@ -216,7 +215,7 @@ class RunStore:
         previews: Mapping[int, Image.Image] | None = None,
         backbone: Backbone | None = None,
     ) -> Run:
-        """Keep a result that was computed elsewhere; one that is there already is found.
+        """Keep a result that was computed elsewhere, unless its run is there already.
 
         Args:
             result: finished, or stopped on the way, which `find` then never finds.
@@ -252,28 +251,26 @@ class RunStore:
                     count += 1
         return count
 
-    # What a sweep is made of
+    # The parts of `run`, also for sweeps and the studio
 
     def found(self, request: RunRequest) -> Run | None:
         """The finished run that was asked for."""
         return next((run for key in request.answers if (run := self.find(key))), None)
 
-    @contextmanager
-    def claim(self, request: RunRequest, wait: bool = False) -> Iterator[bool]:
+    def claim(self, request: RunRequest, wait: bool = False) -> AbstractContextManager[bool]:
         """Keep other processes from computing the same run; freed by the system at a kill.
 
         Args:
             request: the run.
             wait: for as long as another process holds it.
 
-        Yields:
-            Whether it is ours.
+        Returns:
+            A context that gives whether it is ours.
         """
-        with self._lock(request.lock_name, wait) as ours:
-            yield ours
+        return self._lock(request.lock_name, wait)
 
-    def compute(self, request: RunRequest, callback: Callback | None = None) -> Run:
-        """Do a run that is claimed, from where it was left, and keep it."""
+    def compute(self, request: RunRequest, callback: Callback | None) -> Run:
+        """Do a claimed run, from where it was left, and keep it."""
         work = self.folder / UNFINISHED_WORK / f"{request.lock_name}-{request.config.precision}"
         with self._on_disk():
             work.mkdir(parents=True, exist_ok=True)
@@ -287,7 +284,7 @@ class RunStore:
     def keep(
         self, request: RunRequest, result: TransferResult, previews: Mapping[int, Image.Image]
     ) -> Run:
-        """Write a run's folder, so that it appears whole; one that is there already is returned."""
+        """Write a run's folder, so that it appears whole; return the run that is there already."""
         key = request.keys[result.config.precision]
         content, style = request.content, request.style
         x, p, a = (picture[:, :3] for picture in (result.image, *request.pictures))
@@ -304,8 +301,10 @@ class RunStore:
                 return found
             folder = self.folder / f"{HIDDEN}{uuid.uuid4().hex}"
             for name, source in (("content.png", content), ("style.png", style)):
-                if _path(source) is None:
-                    save_image(_unresized(source), folder / name)
+                if isinstance(source, Tensor):
+                    save_image(source, folder / name)
+                elif _path(source) is None:
+                    save_image(load_image(source, LARGEST_SIZE), folder / name)
             write_run(folder, result, description, previews)
             for path in (folder, *(path for path in folder.iterdir() if path.is_dir())):
                 sync_folder(path)
@@ -322,7 +321,7 @@ class RunStore:
 
     @contextmanager
     def _lock(self, name: str, wait: bool) -> Iterator[bool]:
-        """Of a run, between processes; yields whether it is ours."""
+        """Lock a run against other processes; yields whether it is ours."""
         with self._on_disk():
             (self.folder / ".locks").mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder / ".locks" / f"{name}.lock", poll_interval=0.2)
@@ -361,7 +360,7 @@ class RunStore:
 
     @contextmanager
     def _on_disk(self) -> Iterator[None]:
-        """An error of the disk is said as such."""
+        """Turn an error of the disk into a `StoreError`."""
         try:
             yield
         except (StyletoolsError, Timeout):
@@ -379,23 +378,19 @@ class RunStore:
             "or take another folder, and do the same again."
         )
 
-    def _folders(self) -> list[Path]:
-        if not self.folder.is_dir():
-            return []
-        return [p for p in sorted(self.folder.iterdir()) if p.is_dir() and p.name[0] != "."]
-
     def _read(self) -> dict[Path, "Run | ConfigError"]:
         runs: dict[Path, Run | ConfigError] = {}
-        for folder in self._folders():
-            try:
-                runs[folder] = Run.read(folder)
-            except ConfigError as error:
-                runs[folder] = error
+        for folder in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
+            if folder.is_dir() and not folder.name.startswith("."):
+                try:
+                    runs[folder] = Run.read(folder)
+                except ConfigError as error:
+                    runs[folder] = error
         return runs
 
 
 class Previews:
-    """A callback that takes pictures on the way, and hands each step on.
+    """A callback that keeps pictures on the way, and hands each step on.
 
     Args:
         config: of the run; where `save_every` is unset, ten pictures are taken.
@@ -407,7 +402,7 @@ class Previews:
         self,
         config: TransferConfig,
         keep: Callable[[int, Image.Image], object],
-        callback: Callback | None = None,
+        callback: Callback | None,
     ) -> None:
         self.every = config.save_every or -(-config.steps // PREVIEWS)
         self.keep, self.callback = keep, callback
@@ -456,10 +451,6 @@ def go_on(request: RunRequest, callback: Callback, work: Path) -> TransferResult
 
 def _path(source: Source | Tensor) -> str | None:
     return os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
-
-
-def _unresized(source: Source | Tensor) -> Tensor:
-    return source if isinstance(source, Tensor) else load_image(source, max_size=LARGEST)
 
 
 def _name(content: Source | Tensor, style: Source | Tensor, key: str) -> str:

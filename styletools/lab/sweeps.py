@@ -1,6 +1,6 @@
 """Many runs: every combination of settings and pictures, here or on a cluster.
 
-A sweep may be ended by anything. Done again, it goes on with what is missing.
+A sweep may be interrupted in any way: the same call then does what is missing.
 """
 
 from collections import deque
@@ -50,7 +50,7 @@ def sweep(
     client: "Client | None" = None,
     progress: bool = True,
 ) -> Sweep:
-    """Do every run that is not there yet; ended by anything, the same call goes on.
+    """Do all missing runs; after an interruption, the same call resumes.
 
     An error in one run is recorded, and the others are done. Several processes may do the same
     sweep on the same folder: they share the runs.

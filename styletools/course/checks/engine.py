@@ -1,6 +1,6 @@
 """How an answer is examined: probes run in order, and the first finding is the diagnosis.
 
-A probe is a plain function. It calls the student's function on made-up inputs and raises a
+A probe is a plain function. It calls the student's function on made-up inputs and raises an
 `Objection` where something is wrong.
 """
 
@@ -31,7 +31,7 @@ class Objection(Exception):  # noqa: N818
         self.code, self.message, self.status = code, message, status
 
     def of(self, todo: AnswerTodo) -> Diagnosis:
-        """The diagnosis that it comes to."""
+        """The diagnosis that it leads to."""
         return Diagnosis(todo.name, self.status, f"{todo.prefix}-{self.code}", self.message)
 
 
@@ -89,7 +89,7 @@ def diagnose(todo: AnswerTodo, answer: object, probes: Iterable[Probe]) -> Diagn
     Args:
         todo: what was asked for.
         answer: the student's object.
-        probes: called with the student's function, in order, until one raises a `Objection`.
+        probes: called with the student's function, in order, until one raises an `Objection`.
     """
     for device in _devices():
         with _in_private(device):
@@ -148,7 +148,7 @@ def _in_private(device: str) -> Iterator[None]:
 
 
 def _examined(todo: AnswerTodo, answer: object) -> TodoFunction:
-    """The student's function, made to raise a `Objection` for whatever goes wrong in a call."""
+    """The student's function, made to raise an `Objection` for whatever goes wrong in a call."""
     if answer is None or answer is ...:
         raise not_attempted(todo.name)
     if str(getattr(answer, "__module__", "")).startswith("styletools."):

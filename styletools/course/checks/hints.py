@@ -18,7 +18,7 @@ NO_MISTAKE_SEEN = "not-attempted"  # what counts as the mistake where no check w
 
 
 class NoHintError(StyletoolsError, ValueError):
-    """There is no TODO of that name."""
+    """There is no TODO of that name, or no hint for it."""
 
 
 @dataclass(frozen=True)

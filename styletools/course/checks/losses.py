@@ -1,4 +1,4 @@
-"""Checks of the four loss functions of lesson 3.
+"""Checks of lesson 3's losses, and of what is asked about them.
 
 The weights are odd on purpose: with a content weight of 1 a missing α would pass. Content and
 target differ: the content loss of a target that has not moved is 0 whatever is written.
@@ -31,7 +31,6 @@ SHAPES = {
 OTHER_SHAPES = {name: (d + 1, w + 2, h) for name, (d, h, w) in SHAPES.items()}
 WEIGHTS = {"conv1_1": 1.7, "conv2_1": 0.7, "conv3_1": 2.3, "conv4_1": 0.35, "conv5_1": 3.1}
 OTHER_WEIGHTS = {"conv2_1": 0.45, "conv4_1": 2.6, "conv5_1": 1.3}  # fewer layers too
-
 
 # Many channels, many positions, few of both; the content's layer is large.
 REAL_SHAPES = {
@@ -98,14 +97,8 @@ def diagnose_total_loss(answer: object) -> Diagnosis:
         known = mistakes.total_mistakes(content, style, alpha, beta)
         first, second = found.values()
         given = f"content {first:.4g}, style {second:.4g} and weights {alpha:g}, {beta:g}"
-        _probe_loss(
-            function,
-            TODOS["total_loss"].answer,
-            leaves,
-            (content, style, alpha, beta),
-            known,
-            given,
-        )
+        arguments = (content, style, alpha, beta)
+        _probe_loss(function, TODOS["total_loss"].answer, leaves, arguments, known, given)
 
     return _diagnose_twice("total_loss", answer, probe)
 
@@ -122,8 +115,7 @@ def diagnose_paper_layer_loss(answer: object) -> Diagnosis:
         leaves, target = values.tracked({"the features": features})
         arguments = (target["the features"], gram)
         known = mistakes.paper_mistakes(*arguments)
-        given = f"features {(1, *shape)}"
-        right = TODOS["paper_layer_loss"].answer
+        right, given = TODOS["paper_layer_loss"].answer, f"features {(1, *shape)}"
         _probe_loss(function, right, leaves, arguments, known, given)
 
     return _diagnose_twice("paper_layer_loss", answer, probe)
@@ -188,7 +180,7 @@ def _number(what: str, value: object) -> Tensor:
     return torch.tensor(float(value))  # type: ignore[arg-type]
 
 
-def made_up(shapes: Shapes, seed: int, real: bool = False) -> _Features:
+def made_up(shapes: Shapes, seed: int, real: bool) -> _Features:
     """Features for every layer: {layer: (1, C, h, w)}; `real` for numbers such as a network's."""
     found = {}
     for number, (name, shape) in enumerate(shapes.items(), start=seed):

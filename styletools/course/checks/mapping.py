@@ -14,7 +14,6 @@ from styletools.vgg import ASSIGNMENT_LAYERS, POOLED_AFTER
 NAME_AT = {index: name for name, index in VGG19_LAYERS.items()}
 POOLING_INDICES = {VGG19_LAYERS[name] + 2 for name in POOLED_AFTER}
 MODULE_COUNT = 37
-CONVOLUTIONS = list(VGG19_LAYERS)
 
 
 def diagnose_layers(answer: object) -> Diagnosis:
@@ -97,7 +96,8 @@ def _check_counting(mapping: Mapping[int, str]) -> None:
             f"Got {got}: the wanted layers numbered one after the other. An index is the place in "
             "the net, where ReLUs and poolings count too. Print the net.",
         )
-    if indices in ([CONVOLUTIONS.index(name) + k for _, name in given] for k in (0, 1)):
+    convolutions = list(VGG19_LAYERS)
+    if indices in ([convolutions.index(name) + k for _, name in given] for k in (0, 1)):
         raise Objection(
             "counted-convolutions",
             f"Got {got}: only convolutions were counted. ReLUs and poolings have indices too. "
@@ -145,8 +145,8 @@ def _check_entry(index: int, name: str) -> None:
         )
     raise Objection(
         "wrong-convolution",
-        f"{got} {actual}: the right block, another "
-        "convolution. The second number of a name counts within the block.",
+        f"{got} {actual}: the right block, another convolution. The second number of a name counts "
+        "within the block.",
     )
 
 

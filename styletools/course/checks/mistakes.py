@@ -1,5 +1,6 @@
 """What known mistakes give in place of each loss, on any input; the likelier mistakes first."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 
 import torch
@@ -201,9 +202,10 @@ def style_mistakes(
             "the loop does the division belong?",
         )
     for powers in _OTHER_DIVISORS:
+        divisors = {n: math.prod(map(pow, target[n].shape[1:], powers)) for n in weights}
         yield KnownMistake(
             "division-incomplete",
-            _sum(weighted[n] / _product(target[n].shape[1:], powers) for n in weights),
+            _sum(weighted[n] / divisors[n] for n in weights),
             "Each layer's loss is divided, but not by the number of values in its feature tensor. "
             "Check the brackets, and what is multiplied.",
         )
@@ -307,11 +309,7 @@ def factor_mistakes(d: int, h: int, w: int) -> Iterator[KnownMistake]:
     """Mistakes in `course_factor`."""
     n, m = d, h * w
     for code, value, says in (
-        (
-            "inverted",
-            n / (4 * m),
-            "Turned round: this leads from course to paper.",
-        ),
+        ("inverted", n / (4 * m), "Turned round: this leads from course to paper."),
         ("four-missing", m / n, "A number is missing that stands in equation 4."),
         ("mean-missing", 4 * n * m, "The course's mean divides too: by how many entries?"),
         ("size-missing", 4 * m**2, "The course also divides by the layer's size, d · h · w."),
@@ -368,10 +366,3 @@ def total_mistakes(c: Tensor, s: Tensor, alpha: float, beta: float) -> Iterator[
 
 def _sum(losses: Iterable[Tensor]) -> Tensor:
     return torch.stack(list(losses)).sum()
-
-
-def _product(sizes: Iterable[int], powers: Iterable[int]) -> float:
-    product = 1.0
-    for size, power in zip(sizes, powers, strict=True):
-        product *= size**power
-    return product

@@ -32,21 +32,18 @@ def examine_pictures(my_content: object, my_style: object) -> tuple[Diagnosis, l
 
 
 def findings(my_content: object, my_style: object) -> dict[str, Objection]:
-    """{name: what is to be said of it}, of those that are not simply right."""
+    """{name: what is wrong or odd about it}."""
     both = {"my_content": my_content, "my_style": my_style}
-    found = {name: one for name, source in both.items() if (one := _find(name, source))}
+    found: dict[str, Objection] = {}
+    for name, source in both.items():
+        try:
+            _examine(name, source)
+        except Objection as one:
+            found[name] = one
     if not found and _same_picture(my_content, my_style):
         says = "`my_content` and `my_style` are one file, expected two: which style do you like?"
         found["my_style"] = Objection("same-file", says)
     return found
-
-
-def _find(name: str, source: object) -> Objection | None:
-    try:
-        _examine(name, source)
-    except Objection as found:
-        return found
-    return None
 
 
 def _examine(name: str, source: Any) -> None:
@@ -93,11 +90,11 @@ def _check_text(name: str, source: str) -> None:
 
 
 def _code(source: Any, error: Exception) -> str:
-    code = getattr(error, "code", ImageError.default_code)
+    code = error.code if isinstance(error, ImageError) else "not-a-picture"
     if "://" in str(source):
         return "url"
     heic = Path(str(source)).suffix.lower() in (".heic", ".heif")
-    return "heic" if heic and code == ImageError.default_code else code
+    return "heic" if heic and code == "not-a-picture" else code
 
 
 def _advice(code: str, source: Any) -> str:

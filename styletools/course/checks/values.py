@@ -4,6 +4,7 @@ import math
 import numbers
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import dropwhile
 from typing import NamedTuple
 
 import torch
@@ -14,9 +15,8 @@ from styletools.course.probes import gradients
 
 _TOLERANCE = 1e-5  # relative: float32 sums in another order agree to about 1e-6
 
-
 LIKE_A_NETWORK = (((70, 1, 2), 0.125), ((3, 26, 45), 16.0), ((5, 2, 3), 32.0))
-"""((channels, height, width), size of the features): as verdicts of grading have them."""
+"""((channels, height, width), size of the features), as in the verdicts of grading."""
 
 
 class KnownMistake(NamedTuple):
@@ -137,19 +137,13 @@ _WHICH_LINE = (
 
 
 def close(a: Tensor, b: Tensor) -> bool:
-    """Equal shapes (leading ones do not count) and equal values, relative to the largest of `b`."""
+    """Equal shapes but for leading sides of 1, and equal values, relative to the largest of `b`."""
     a, b = (x.detach().cpu().double() for x in (a, b))
-    if _without_ones(a.shape) != _without_ones(b.shape):
+    one, other = ([*dropwhile(lambda side: side == 1, x.shape)] for x in (a, b))
+    if one != other:
         return False
     scale = float(b.abs().max()) if b.numel() else 0.0
     return bool(((a.flatten() - b.flatten()).abs() <= _TOLERANCE * scale + 1e-9).all())
-
-
-def _without_ones(shape: Sequence[int]) -> tuple[int, ...]:
-    shape = tuple(shape)
-    while shape and shape[0] == 1:
-        shape = shape[1:]
-    return shape
 
 
 def show(value: Tensor) -> str:

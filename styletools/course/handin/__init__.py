@@ -11,7 +11,7 @@ import time
 import unicodedata
 import zipfile
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 
 from PIL import Image
@@ -64,8 +64,7 @@ def submit(
         no lesson at all.
     """
     folder = Path(folder)
-    names = [str(getattr(author, field.name)) for field in fields(author)]
-    work = _with_scripts(_with_runs(read_work(folder)), *names)
+    work = _with_scripts(_with_runs(read_work(folder)), *astuple(author))
     problems = [*_unnamed(author), *work.problems]
     if problems and not (allow_incomplete and work.notebooks):
         _print(work, problems)
@@ -93,7 +92,7 @@ def submit(
 
 
 def _with_runs(work: Work) -> Work:
-    """With what there is of lesson 04's experiments, once that was run."""
+    """Add what is there of lesson 04's experiments, once that notebook was run."""
     tuning = work.notebooks.get("04_tuning")
     if tuning is None or not tuning.executed:
         return work
@@ -115,7 +114,7 @@ def _with_runs(work: Work) -> Work:
 
 
 def _with_scripts(work: Work, *names: str) -> Work:
-    """With a note on what the PDF cannot show of the names and of the answers."""
+    """Add a note on what the PDF cannot show of the names and of the answers."""
     sources = [
         cell.source
         for notebook in work.notebooks.values()
@@ -164,14 +163,16 @@ def _ago(minutes: float) -> str:
 
 
 def _unnamed(author: Author) -> Iterator[Problem]:
-    for field in fields(author):
-        if not getattr(author, field.name):
+    for name, entry in asdict(author).items():
+        if not entry:
             remedy = "Fill in what handin.Author asks for."
-            yield Problem(f"title page · {field.name}", "empty", remedy)
+            yield Problem(f"title page · {name}", "empty", remedy)
 
 
 def _pack(report: Report, work: Work, reports: dict[str, bytes]) -> bytes:
     """The ZIP file: one folder, its files sorted; all else has the newest notebook's date."""
+    from styletools.course.handin import runs as experiments  # torch takes a moment
+
     files = dict(reports)
     for path in [*(notebook.path for notebook in work.notebooks.values()), *work.others]:
         files[path.name] = path.read_bytes()
@@ -182,8 +183,8 @@ def _pack(report: Report, work: Work, reports: dict[str, bytes]) -> bytes:
     for path in linked_in(work):
         if path.is_relative_to(work.folder.resolve()) and _is_picture(path):
             files[path.relative_to(work.folder.resolve()).as_posix()] = path.read_bytes()
-    for name, data in _packed_runs(work).items():
-        files[f"{RUNS_FOLDER}/{name}"] = data
+    runs = experiments.packed(work.folder / RUNS_FOLDER)
+    files |= {f"{RUNS_FOLDER}/{name}": data for name, data in runs.items()}
     for name, picture in all_pictures(report):
         files[f"images/report/{name}"] = picture.data
     files["README.md"] = _readme(report, sorted(files)).encode()
@@ -196,12 +197,6 @@ def _pack(report: Report, work: Work, reports: dict[str, bytes]) -> bytes:
             date = time.localtime(saved.get(name, newest))
             add_to_zip(archive, f"{root}/{name}", files[name], date)
     return buffer.getvalue()
-
-
-def _packed_runs(work: Work) -> dict[str, bytes]:
-    from styletools.course.handin import runs as experiments  # torch takes a moment
-
-    return experiments.packed(work.folder / RUNS_FOLDER)
 
 
 def _readme(report: Report, names: list[str]) -> str:

@@ -273,7 +273,7 @@ def _missing(lesson: str, notebook: Notebook, folder: Path) -> Iterator[Problem]
 
 
 def _unlinked(where: str, notebook: Notebook, cell: Cell) -> Iterator[Problem]:
-    """Pictures that a text shows, and that cannot go along."""
+    """Pictures that a text shows, and that cannot be handed in with it."""
     sources = markdown.linked_pictures(markdown.with_pictures(COMMENT.sub("", cell.source)))
     files = linked_files(notebook, sources)
     for source in dict.fromkeys(sources):

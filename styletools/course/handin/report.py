@@ -4,7 +4,7 @@ import datetime
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 
 from PIL import Image
@@ -135,11 +135,10 @@ class Report:
     @property
     def text(self) -> str:
         """Its words and code, in no particular form."""
-        author = [str(getattr(self.author, entry.name)) for entry in fields(self.author)]
         words = (
             getattr(b, name, "") for b in self.blocks for name in ("markdown", "source", "text")
         )
-        return "\n".join([*author, *words, *self.missing])
+        return "\n".join([*astuple(self.author), *words, *self.missing])
 
     @property
     def date(self) -> str:
@@ -284,7 +283,7 @@ def _written(notebook: Notebook | None, name: str) -> Iterator[Block]:
 
 
 def _source(cell: Cell) -> str:
-    """Listing without nbgrader's marks."""
+    """A cell's source without nbgrader's marks."""
     lines = [line for line in cell.source.split("\n") if not SOLUTION_MARK.search(line)]
     return "\n".join(lines).strip("\n")
 

@@ -1,4 +1,4 @@
-"""The assignment's experiments among the runs that a student kept: is each what it says?
+"""The assignment's experiments among the runs that a student kept: is each what was asked for?
 
 A run is judged by its files, run.json and losses.csv, which may be anything: what is read is
 bounded, and nothing is opened by a name that they give. A student learns what is wrong before
@@ -36,7 +36,7 @@ LIMITS = {DESCRIPTION: 50_000, HISTORY: 12_000_000, PICTURE: 20_000_000}
 _MAX_BRACKETS = 5_000
 MAX_VALUES = 1_200_000  # of a history
 SMALLEST_SIDE = 96  # pixels; smaller ones are of the fast mode, in which the kit is tested
-FEWEST_STEPS = {"adam": 1 / 4, "lbfgs": 1 / 100}  # as a share of those that are asked for
+FEWEST_STEPS = {"adam": 1 / 4, "lbfgs": 1 / 100}  # as a share of the requested steps
 MOST_BASES, MOST_STEPS = 20, 1_000_000  # of runs that may be a student's own base run
 RUN_PICTURES = "pictures"  # a folder beside the runs: what they were made of, named by hash
 COMPARED = (
@@ -56,7 +56,7 @@ class RunError(StyletoolsError, ValueError):
 
 @dataclass(frozen=True)
 class Fault:
-    """Something about a run that cannot be: a word or two for it, and a sentence."""
+    """Something wrong with a run: a word or two for it, and a sentence."""
 
     code: str
     text: str
@@ -178,7 +178,7 @@ def choose(records: Iterable[Record]) -> dict[str, Record]:
 def judge(
     chosen: Mapping[str, Record],
     histories: Mapping[str, History | RunError],
-    more: Mapping[str, Sequence[Fault]] | None = None,
+    more: Mapping[str, Sequence[Fault]],
 ) -> dict[str, Finding]:
     """Judge each experiment.
 
@@ -194,7 +194,7 @@ def judge(
             faults[name].append(Fault("damaged", str(history)))
         else:
             faults[name] += _faults(name, record, history)
-    for name, found in (more or {}).items():
+    for name, found in more.items():
         faults[name] += found
     common = Counter(record.material for record in chosen.values()).most_common(1)
     return {
@@ -206,7 +206,7 @@ def judge(
 
 
 def differences(name: str, record: Record) -> list[str]:
-    """In which settings a run is not what the assignment asks for."""
+    """In which settings a run differs from what the assignment asks for."""
     return _unlike(record.config, ASKED[name])
 
 
@@ -298,7 +298,7 @@ def picture_name(digest: str) -> str:
 
 
 def _chosen(records: Sequence[Record]) -> dict[str, Record]:
-    """What is asked for; then what would be, if a base run of the student's were; then the rest."""
+    """The runs as requested; then those that fit a base run of the student's; then the rest."""
     left, chosen = list(records), {}
     own = _own_plan(records)
     for fits in (
@@ -316,7 +316,7 @@ def _chosen(records: Sequence[Record]) -> dict[str, Record]:
 
 
 def _own_plan(records: Sequence[Record]) -> Mapping[str, TransferConfig]:
-    """The experiments on that base run, such as a shorter one, of which most are there."""
+    """The experiments on a base run, such as a shorter one: on that of which most are there."""
     there = [record.config for record in records]
     bases = [r.config for r in records if _is_meant("base", r) and r.config.steps <= MOST_STEPS]
     plans = map(part2, bases[:MOST_BASES])
@@ -328,7 +328,7 @@ def _own_plan(records: Sequence[Record]) -> Mapping[str, TransferConfig]:
 
 
 def _is_meant(name: str, record: Record) -> bool:
-    """Whether it turns the knobs that the experiment turns, and no others."""
+    """Whether a run turns the knobs that the experiment turns, and no others."""
     base = ASKED["base"]
     asked = {knob for knob in KNOBS if getattr(ASKED[name], knob) != getattr(base, knob)}
     turned = {knob for knob in KNOBS if getattr(record.config, knob) != getattr(base, knob)}
@@ -340,19 +340,19 @@ def _is_meant(name: str, record: Record) -> bool:
 
 
 def _distance(name: str, record: Record) -> tuple[bool, int, float]:
-    """From what is asked for."""
+    """How far a run is from the requested one."""
     steps = abs(math.log(record.config.steps / ASKED[name].steps))
     return not (record.ended[0] and record.ended[0].done), len(differences(name, record)), steps
 
 
 def _worth(chosen: Mapping[str, Record]) -> tuple[int, str]:
-    """Of a set of runs: how many are what is asked for, and how new it is."""
+    """Of a set of runs: how many there are and how many as requested, and how new it is."""
     exact = sum(not differences(name, record) for name, record in chosen.items())
     newest = max((record.text("created") for record in chosen.values()), default="")
     return len(chosen) + exact, newest
 
 
-# --- Whether it can be ---------------------------------------------------------------------------
+# --- What is wrong with a run --------------------------------------------------------------------
 
 
 def _finding(
@@ -386,7 +386,7 @@ def _faults(name: str, record: Record, history: History) -> Iterator[Fault]:
     if rows > config.steps or (bounded and rows < config.steps):
         text = f"{HISTORY} has {rows} rows, but the run has {config.steps} steps."
         yield Fault("rows", text)
-    elif record.told.get("steps_done") != rows or not _counts(history["step"]):
+    elif record.told.get("steps_done") != rows or (history["step"] != np.arange(1, rows + 1)).any():
         yield Fault("rows", f"The rows of {HISTORY} are not the steps that were done.")
     if starts_as_content(config) and history["content"][0] > 1e-3 * history["content"].max():
         text = "The content loss does not begin at 0, although the target starts as the content."
@@ -406,10 +406,6 @@ def final_row(record: Record, history: History) -> int:
     if record.config.optimizer == "lbfgs" and isinstance(step, (int, float)) and 1 <= step <= rows:
         return int(step) - 1
     return rows - 1
-
-
-def _counts(steps: np.ndarray) -> bool:
-    return bool((steps == np.arange(1, len(steps) + 1)).all())
 
 
 def _said(error: Exception) -> str:

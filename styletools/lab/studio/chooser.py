@@ -12,10 +12,11 @@ import traitlets
 from anywidget import AnyWidget
 from PIL import Image, ImageOps
 
-from styletools._files import atomic_path, source_stem, user_path
+from styletools._files import atomic_path, is_address, source_stem, user_path
 from styletools._rgb import open_picture, to_rgb, upright_size
+from styletools.config import LARGEST_SIZE
 from styletools.errors import ConfigError, ImageError, StyletoolsError
-from styletools.images import MAX_DOWNLOAD, is_address, load_image, to_image
+from styletools.images import MAX_DOWNLOAD, load_image, to_image
 
 STATIC = Path(__file__).parent / "static"
 UPLOADS = ".uploads"  # in a run store; hidden, so that it is not taken for a run
@@ -59,9 +60,9 @@ class PictureChooser(PictureKeeper):
 
     Args:
         label: heading.
-        help: what the choice does to the result.
+        hint: what the choice does to the result.
         pictures: {name: path}.
-        folder: keeps uploads, and has those of earlier.
+        folder: keeps uploads, and holds earlier ones.
 
     Raises:
         ConfigError: there is no picture to choose.
@@ -105,7 +106,7 @@ class PictureChooser(PictureKeeper):
             self.value = known[0]
         elif is_address(source):
             buffer = io.BytesIO()
-            to_image(load_image(source, max_size=16_384)).save(buffer, "PNG")
+            to_image(load_image(source, LARGEST_SIZE)).save(buffer, "PNG")
             name = source_stem(source)
             self._show(keep_picture(self.folder, f"{name}.png", buffer.getvalue()))
         else:

@@ -87,7 +87,7 @@ DISTANCE_CHOICES = (
 _WRITTEN: dict[str, Callable[[str], Any]] = {
     "more_styles": read_shares, "content_masks": read_paths, "style_masks": read_paths,
 }  # fmt: skip
-"""Settings that are written as text, and what reads them."""
+"""{setting that is typed as text: what reads it}."""
 
 BASE_OF = {"adam": ASSIGNMENT, "lbfgs": FAST}
 PRESET_HELP = (
@@ -260,7 +260,7 @@ class Settings(ipywidgets.VBox):
         return knob
 
     def _take_optimizer(self, change: Any) -> None:
-        """L-BFGS's end would stop Adam at once: what stands as one's preset goes to the other's."""
+        """Move what stands at one preset's value to the other's: L-BFGS's tolerance stops Adam."""
         if self._quiet or not {change["old"], change["new"]} <= set(BASE_OF):
             return
         old, new = BASE_OF[change["old"]], BASE_OF[change["new"]]
@@ -439,7 +439,13 @@ def _dropdown(label: str, options: Any, value: Any, text: str) -> ipywidgets.Dro
     return control
 
 
-def heading(text: str, tip: str = "") -> ipywidgets.HTML:
+def heading(text: str, tip: str) -> ipywidgets.HTML:
     """A section's title."""
     return ipywidgets.HTML(f'<div class="st-title" role="heading" aria-level="3">{text}</div>',
                            tooltip=tip)  # fmt: skip
+
+
+def button(text: str, icon: str, tip: str, kind: str = "") -> ipywidgets.Button:
+    """A button in the panel's looks."""
+    made = ipywidgets.Button(description=text, icon=icon, tooltip=tip, button_style=kind)
+    return made.add_class("st-button")

@@ -19,10 +19,11 @@ from styletools.lab.film import FILMS, save_film
 from styletools.lab.run import Run, short
 from styletools.lab.store import RunStore
 from styletools.lab.studio.chooser import STATIC, jpeg, thumbnail
-from styletools.lab.studio.controls import heading
+from styletools.lab.studio.controls import button, heading
 from styletools.lab.studio.viewer import Viewer
 
 MOST_CARDS = 24  # cards at first, and more with each press of the button
+UNREADABLE = (StyletoolsError, OSError, SyntaxError, ValueError)  # what a damaged run may raise
 HINT = "Choose a run to look at it, or two to compare them."
 
 
@@ -63,12 +64,12 @@ class Gallery(ipywidgets.VBox):
         self._limit = MOST_CARDS
         self.cards, self.viewer, self.code = Cards(), Viewer(split=0.5), ProgramText()
         self.table, self.notice = ipywidgets.HTML(), ipywidgets.HTML(HINT)
-        self.more = _button("Show older runs", "chevron-down", "Show more of the past runs.")
-        self.again = _button("Refresh", "refresh", "Look for runs that others have made since.")
-        self.load = _button("Load settings", "sliders", "Set every control as this run had it.")
-        self.show = _button("Show as code", "code", "The Python call that gives this picture.")
-        self.remove = _button("Delete", "trash", "Remove this run's folder for good.")
-        self.save = _button("Save picture", "download", "Write the picture to the path beside.")
+        self.more = button("Show older runs", "chevron-down", "Show more of the past runs.")
+        self.again = button("Refresh", "refresh", "Look for runs that others have made since.")
+        self.load = button("Load settings", "sliders", "Set every control as this run had it.")
+        self.show = button("Show as code", "code", "The Python call that gives this picture.")
+        self.remove = button("Delete", "trash", "Remove this run's folder for good.")
+        self.save = button("Save picture", "download", "Write the picture to the path beside.")
         self.path = ipywidgets.Text(
             tooltip="Where to save the picture; a name that ends in .gif or .webp saves a film of "
             "the run. An existing file is never replaced.",
@@ -144,7 +145,7 @@ class Gallery(ipywidgets.VBox):
             return
         try:
             self._show_chosen(runs)
-        except (StyletoolsError, OSError, SyntaxError, ValueError) as error:
+        except UNREADABLE as error:
             self.notice.value = html.escape(f"This run cannot be shown: {error}")
 
     def _show_chosen(self, runs: list[Run]) -> None:
@@ -243,7 +244,3 @@ def _stem(source: str) -> str:
     stem = source_stem(source)
     head, _, digits = stem.rpartition("-")
     return (head if head and len(digits) == 12 else stem).replace("_", " ")
-
-
-def _button(text: str, icon: str, tip: str) -> ipywidgets.Button:
-    return ipywidgets.Button(description=text, icon=icon, tooltip=tip).add_class("st-button")

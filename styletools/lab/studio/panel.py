@@ -11,14 +11,14 @@ import ipywidgets
 from anywidget import AnyWidget
 from torch import Tensor
 
-from styletools.config import FAST, TransferConfig
+from styletools.config import FAST, LARGEST_SIZE, TransferConfig
 from styletools.errors import StyletoolsError
 from styletools.images import bundled, load_image, read_rgb, to_image
 from styletools.lab.run import Run
-from styletools.lab.store import LARGEST, RunStore
+from styletools.lab.store import RunStore
 from styletools.lab.studio.chooser import STATIC, UPLOADS, PictureChooser, jpeg
-from styletools.lab.studio.controls import Settings
-from styletools.lab.studio.gallery import Gallery
+from styletools.lab.studio.controls import Settings, button
+from styletools.lab.studio.gallery import UNREADABLE, Gallery
 from styletools.lab.studio.masks import MaskPainter
 from styletools.lab.studio.thread import End, Forecast, Pace, RunThread, explain
 from styletools.lab.studio.viewer import LossChart, Viewer
@@ -30,11 +30,10 @@ ENDINGS = {
     Ended.CONVERGED: "No lower loss to be found, so done",
     Ended.INTERRUPTED: "Stopped",
 }
-UNREADABLE = (StyletoolsError, OSError, SyntaxError, ValueError)  # what a damaged run may raise
 
 
 class Frame(AnyWidget):
-    """Brings the panel's looks, its name, and keeps the notebook's shortcuts out of it."""
+    """Gives the panel its looks and its name, and keeps the notebook's shortcuts out of it."""
 
     _esm, _css = STATIC / "studio.js", STATIC / "studio.css"
 
@@ -70,7 +69,7 @@ class Studio(ipywidgets.VBox):
     ) -> None:
         super().__init__()
         self.add_class("st-studio")
-        self.store = RunStore(Path(RunStore(folder).folder).absolute())
+        self.store = RunStore(RunStore(folder).folder.absolute())
         self.run: Run | None = None
         self.error: Exception | None = None
         self.pace = Pace()
@@ -80,11 +79,14 @@ class Studio(ipywidgets.VBox):
         self._config = defaults
         self.content, self.style = (
             PictureChooser(
-                name, tip, bundled(kind) if given is None else given, self._uploads(kind)
+                kind.capitalize(),
+                tip,
+                bundled(kind) if given is None else given,
+                self.store.folder / UPLOADS / kind,
             )
-            for name, kind, tip, given in (
-                ("Content", "content", "The photograph whose shapes are kept.", content),
-                ("Style", "style", "The picture whose colours and strokes are taken.", style),
+            for kind, tip, given in (
+                ("content", "The photograph whose shapes are kept.", content),
+                ("style", "The picture whose colours and strokes are taken.", style),
             )
         )
         painters = {
@@ -98,10 +100,10 @@ class Studio(ipywidgets.VBox):
         self.viewer = Viewer(after_label="picture", before_label="content")
         self.chart = LossChart(steps=defaults.steps)
         self.progress, self.notice = ipywidgets.HTML(), ipywidgets.HTML()
-        self.run_button = _button("Run", "play", "Paint with these settings.", "success")
-        self.pause_button = _button("Pause", "pause", "Wait after the present step.")
-        self.stop_button = _button("Stop", "stop", "End now; the picture so far is kept.")
-        self.others_button = _button("Stop that run", "stop", "Its picture so far is kept.")
+        self.run_button = button("Run", "play", "Paint with these settings.", "success")
+        self.pause_button = button("Pause", "pause", "Wait after the present step.")
+        self.stop_button = button("Stop", "stop", "End now; the picture so far is kept.")
+        self.others_button = button("Stop that run", "stop", "Its picture so far is kept.")
         self.gallery = Gallery(self.store, self.load)
         self.others_button.layout.display = "none"
         self._wire()
@@ -264,8 +266,9 @@ class Studio(ipywidgets.VBox):
         self.chart.show(rows, run.config)
         last = run.description["final_losses"]
         losses = f"content {last['content']:.3g}, style {last['style']:.3g} (before α and β)"
+        ending = ENDINGS.get(run.ended, run.ended.capitalize())
         self._follow(
-            f"{ending(run)} after {len(rows)} steps, {duration(run.seconds)}: {losses}.",
+            f"{ending} after {len(rows)} steps, {duration(run.seconds)}: {losses}.",
             1.0 if run.ended.done else len(rows) / run.config.steps,
         )
 
@@ -280,7 +283,7 @@ class Studio(ipywidgets.VBox):
         self.viewer.before = self.viewer.after = jpeg(picture)
 
     def _tell_others(self) -> None:
-        """A cell that is run again leaves the run of its last panel without a button."""
+        """Offer to stop the run of a panel whose cell was run again, so its buttons are gone."""
         if any(other.running for other in self._all):
             self._say("A run of another panel in this notebook is still going on.")
             self.others_button.layout.display = None
@@ -315,9 +318,6 @@ class Studio(ipywidgets.VBox):
         self.pause_button.icon = "play" if paused else "pause"
 
     # Made once
-
-    def _uploads(self, kind: str) -> Path:
-        return self.store.folder / UPLOADS / kind
 
     def _wire(self) -> None:
         self.run_button.on_click(lambda _: self.start())
@@ -397,7 +397,7 @@ def as_result(run: Run) -> TransferResult:
         ConfigError, ImageError: its files are damaged.
     """
     return TransferResult(
-        image=load_image(run.picture, LARGEST, transparency=run.config.transparency),
+        image=load_image(run.picture, LARGEST_SIZE, transparency=run.config.transparency),
         loss_history=run.losses(),
         final_losses=run.description["final_losses"],
         config=run.config,
@@ -408,11 +408,6 @@ def as_result(run: Run) -> TransferResult:
     )
 
 
-def ending(run: Run) -> str:
-    """How a run ended, in a word or two."""
-    return ENDINGS.get(run.ended, run.ended.value.capitalize())
-
-
 def duration(seconds: float) -> str:
     """45 s, 3 min 20 s, 2 h 5 min."""
     whole = round(seconds)
@@ -421,8 +416,3 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def _button(text: str, icon: str, tip: str, kind: str = "") -> ipywidgets.Button:
-    button = ipywidgets.Button(description=text, icon=icon, tooltip=tip, button_style=kind)
-    return button.add_class("st-button")

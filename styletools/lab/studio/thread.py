@@ -1,4 +1,4 @@
-"""A run in a thread of its own: started, paused, gone on with, stopped. Knows no widgets."""
+"""A run in a thread of its own: started, paused, resumed, stopped. Knows no widgets."""
 
 import ctypes
 import threading
@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 
 from styletools.config import TransferConfig
-from styletools.errors import StyletoolsError
+from styletools.errors import StyletoolsError, is_out_of_memory
 from styletools.images import Source
 from styletools.lab.run import Run
 from styletools.lab.store import RunRequest, RunStoppedError, RunStore, reason
@@ -73,11 +73,11 @@ class RunThread:
         """Whether the run waits, or will after its present step."""
         return self.running and not self._go.is_set()
 
-    def start(self, content: Source, style: Source, config: TransferConfig) -> bool:
-        """Begin a run; False, and nothing done, while one is running."""
+    def start(self, content: Source, style: Source, config: TransferConfig) -> None:
+        """Begin a run; while one is running, do nothing."""
         with self._lock:
             if self.running:
-                return False
+                return
             self._stop.clear()
             self._go.set()
             self.drawing_error = None
@@ -85,7 +85,6 @@ class RunThread:
             arguments = (content, style, config)
             self._thread = threading.Thread(target=self._work, args=arguments, daemon=True)
             self._thread.start()
-            return True
 
     def pause(self) -> None:
         """Wait after the present step, until `resume`."""
@@ -146,12 +145,11 @@ class RunThread:
                 self.drawing_error = error
 
     def _drop_parts(self, whole: Run | None) -> None:
-        """Remove what earlier stops of the same run left: it is all in the later one."""
+        """Remove what earlier stops of the same run left: the later run has it all."""
         if whole is None:
             return
-        same = [r for r in self.store.runs() if r.key == whole.key and r.name != whole.name]
-        for run in same:
-            if run.ended.early:
+        for run in self.store.runs():
+            if run.key == whole.key and run.name != whole.name and run.ended.early:
                 self.store.delete(run)
 
 
@@ -175,7 +173,7 @@ class Pace:
 
     Args:
         share: of the time that drawing may take.
-        least: seconds between two drawings, for the browser has work with each, too.
+        least: seconds between two drawings, since the browser has work with each, too.
     """
 
     def __init__(self, share: float = 0.03, least: float = 0.5) -> None:
@@ -236,7 +234,6 @@ class Forecast:
 
 def explain(error: Exception) -> str:
     """What to tell whoever pressed Run."""
-    short = isinstance(error, MemoryError) or "memory" in str(error).lower()
-    if short and not isinstance(error, StyletoolsError):
+    if is_out_of_memory(error) and not isinstance(error, StyletoolsError):
         return "The memory of this machine is too small for the run; take a smaller size."
     return reason(error)

@@ -19,7 +19,7 @@ class Viewer(AnyWidget):
     Attributes:
         before: JPEG file, left of the line.
         after: likewise, right of it.
-        aspect: width through height of both.
+        aspect: width divided by height, of both.
         split: where the line is, from 0 (all after) to 1 (all before).
     """
 
