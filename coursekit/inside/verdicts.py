@@ -145,9 +145,11 @@ SHAPE_KINDS = ("wide", "long", "few")  # of shapes
 def _scale(draw: random.Random, kind: str = "") -> float:
     """Of features: some are small, and most are as large as a network's. A power of 2.
 
-    Those with many positions are never small: their Gram matrices are too large for half precision.
+    Gram matrices over many positions are too large for half precision; those of a few channels and
+    positions are so small that a number added to them shows.
     """
-    return 2.0 ** draw.choice((3, 4, 5) if kind == "long" else (-3, 2, 3, 4, 5))
+    exponents = {"long": (3, 4, 5), "few": (-3, 2)}.get(kind, (-3, 2, 3, 4, 5))
+    return 2.0 ** draw.choice(exponents)
 
 
 def _sizes(draw: random.Random, kind: str) -> tuple[int, int, int]:

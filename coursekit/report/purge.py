@@ -1,5 +1,6 @@
 """Removing what is kept of a class."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -19,8 +20,14 @@ class PurgeError(StyletoolsError, ValueError):
 
 def left_behind() -> list[Path]:
     """What runs of this user that were killed left in the folder for temporary files."""
-    places = Path(tempfile.gettempdir()).glob(f"{OURS}*")
-    return sorted(p for p in places if p.lstat().st_uid == os.getuid() and not _in_use(p))
+    return sorted(filter(_is_left, Path(tempfile.gettempdir()).glob(f"{OURS}*")))
+
+
+def _is_left(path: Path) -> bool:
+    """Whether nobody uses a file of this user's; it may be removed meanwhile."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.lstat().st_uid == os.getuid() and not _in_use(path)
+    return False
 
 
 def remove(grades: Path, places: list[Path]) -> list[str]:
