@@ -109,8 +109,9 @@ def accepted(answer, name, part, drawn):
 def draws(reference):
     """{(TODO, part): verdicts on it}."""
     found = {}
-    for one in [one for name in FAMILIES for _ in range(DRAWS) for one in reference.draw(name)]:
-        found.setdefault((one.todo, one.part), []).append(one)
+    for name in FAMILIES:
+        for one in [one for _ in range(DRAWS) for one in reference.draw(name)]:
+            found.setdefault((name, one.part), []).append(one)
     return found
 
 
