@@ -75,7 +75,8 @@ class Progress:
         self._size: tuple[int, ...] = ()
 
     def __call__(self, record: Step) -> None:
-        """One step of `stylize`."""
+        """One step of `stylize`, which may have resumed a run."""
+        self.step = record.step - 1
         self.update(record.image, record.losses["total"])
 
     def watch(self, loss_of: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from styletools import bundled, course, plot_losses, show_images
 from styletools.course import diagrams, notebook
+from styletools.transfer import Step
 
 
 @pytest.fixture
@@ -63,6 +64,15 @@ def test_a_students_own_figure_is_described_too():
     nbclient.NotebookClient(book, timeout=120).execute()
     [metadata] = [o.metadata for o in book.cells[-1].outputs if "image/png" in o.get("data", {})]
     assert metadata == {"image/png": {"alt": "mine (linear axis): a line from 3 to 1."}}
+
+
+def test_progress_goes_on_where_a_run_was_resumed():
+    progress = course.Progress(steps=500, show_every=4)
+    for step in range(363, 365):
+        losses, image = {"total": 1.0}, torch.zeros(1, 3, 4, 4)
+        progress(Step(step, 500, losses, image, seconds=0.0))
+    assert progress.step == 364
+    assert list(progress.pictures) == [364]
 
 
 # --- A pair --------------------------------------------------------------------------------------
