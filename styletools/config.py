@@ -302,7 +302,7 @@ def read_shares(
     Raises:
         ConfigError: a name has no number, or a number no name.
     """
-    pairs = [pair.rpartition("=") for pair in read_paths(text)]
+    pairs = [pair.rpartition("=") for pair in read_entries(text)]
     with suppress(ValueError):
         shares = {one.strip(): float(share) for one, _, share in pairs}
         if "" not in shares:
@@ -310,15 +310,15 @@ def read_shares(
     raise ConfigError(f"{name} is {text!r}; write {example}")
 
 
-def read_paths(text: str) -> tuple[str, ...]:
-    """Masks as a person writes them: "sky.png, ground.png"; quotation marks protect a comma."""
+def read_entries(text: str) -> tuple[str, ...]:
+    """Read "sky.png, ground.png" as a person writes it; quotation marks protect a comma."""
     rows = csv.reader(text.splitlines(), skipinitialspace=True)
-    return tuple(path.strip() for row in rows for path in row if path.strip())
+    return tuple(entry.strip() for row in rows for entry in row if entry.strip())
 
 
-def write_paths(paths: Iterable[str]) -> str:
-    """The reverse of `read_paths`."""
-    return ", ".join(f'"{path}"' if "," in path else path for path in paths)
+def write_entries(entries: Iterable[str]) -> str:
+    """The reverse of `read_entries`."""
+    return ", ".join(f'"{entry}"' if "," in entry else entry for entry in entries)
 
 
 def check_layers(names: object) -> None:

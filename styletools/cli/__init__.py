@@ -29,7 +29,7 @@ from styletools.config import (
     PRESETS,
     STYLE_DISTANCES,
     TransferConfig,
-    read_paths,
+    read_entries,
     read_shares,
 )
 from styletools.errors import StyletoolsError, is_out_of_memory
@@ -337,8 +337,8 @@ def _what_to_do(
     given = {name: value for name, value in settings.items() if value is not None}
     readers: dict[str, Callable[[str], Any]] = {
         "style_weights": partial(read_shares, name="style_weights", example=WEIGHTS_EXAMPLE),
-        "more_styles": read_shares, "content_layers": read_paths, "content_masks": read_paths,
-        "style_masks": read_paths,
+        "more_styles": read_shares, "content_layers": read_entries, "content_masks": read_entries,
+        "style_masks": read_entries,
     }  # fmt: skip
     for name, read in readers.items():
         if name in given:

@@ -32,7 +32,8 @@ def begin() -> None:
     shell = get_ipython()
     if shell is None:
         return
-    shell.enable_matplotlib("inline")  # before the formatters, which it would replace later
+    if hasattr(shell, "kernel"):  # before the formatters, which it would replace later
+        shell.enable_matplotlib("inline")
     _show_figures()
     shell.events.register("pre_run_cell", _show_figures)  # after a student's `%matplotlib inline`
 

@@ -7,7 +7,13 @@ import torch
 from PIL import Image
 
 from styletools.backbones import Backbone
-from styletools.config import STYLE_DISTANCES, TransferConfig, read_paths, read_shares, write_paths
+from styletools.config import (
+    STYLE_DISTANCES,
+    TransferConfig,
+    read_entries,
+    read_shares,
+    write_entries,
+)
 from styletools.engine.objective import Objective
 from styletools.engine.pictures import GuidedStyle, load_pictures
 from styletools.errors import ConfigError, ImageError
@@ -285,7 +291,7 @@ def test_shares_without_picture_or_number_are_refused(text):
 
 @pytest.mark.parametrize("paths", [(), ("a.png",), ("Meier, Anna/a.png", "C:\\b c.png", "d.png")])
 def test_paths_are_read_as_they_are_written(paths):
-    assert read_paths(write_paths(paths)) == paths
+    assert read_entries(write_entries(paths)) == paths
 
 
 def test_a_style_of_its_own_shape_keeps_its_dots(files, tmp_path):

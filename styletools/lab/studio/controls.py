@@ -22,9 +22,9 @@ from styletools.config import (
     STYLE_WEIGHTS,
     VGG19_LAYERS,
     TransferConfig,
-    read_paths,
+    read_entries,
     read_shares,
-    write_paths,
+    write_entries,
 )
 from styletools.errors import ConfigError, StyletoolsError
 from styletools.lab.studio.chooser import STATIC
@@ -85,7 +85,7 @@ DISTANCE_CHOICES = (
     ("mean and deviation", "moments"), ("Wasserstein", "wasserstein"),
 )  # fmt: skip
 _WRITTEN: dict[str, Callable[[str], Any]] = {
-    "more_styles": read_shares, "content_masks": read_paths, "style_masks": read_paths,
+    "more_styles": read_shares, "content_masks": read_entries, "style_masks": read_entries,
 }  # fmt: skip
 """{setting that is typed as text: what reads it}."""
 
@@ -222,9 +222,9 @@ class Settings(ipywidgets.VBox):
             place: index of the style that it is for; beyond the last mask, it becomes the next.
             path: of the mask.
         """
-        masks = list(read_paths(self.knobs[name].value))
+        masks = list(read_entries(self.knobs[name].value))
         masks[place : place + 1] = [str(path)]
-        self.knobs[name].value = write_paths(masks)
+        self.knobs[name].value = write_entries(masks)
 
     @property
     def problem(self) -> str:
@@ -409,7 +409,7 @@ def _stand(control: Any, value: Any) -> None:
             control.options = [*control.options, (name, value)]
     elif isinstance(control, ipywidgets.Text):
         pairs = value.items() if isinstance(value, Mapping) else ()
-        value = write_paths([f"{path}={share!r}" for path, share in pairs] or value)
+        value = write_entries([f"{path}={share!r}" for path, share in pairs] or value)
     control.value = value
 
 
